@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The factory: its options, their text form, and what is refused.
+
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "address_width.h"
+#include "block.h"
+#include "fast_skip_list_rep.h"
+#include "rocksdb/comparator.h"
+#include "rocksdb/convenience.h"
+#include "rocksdb/options.h"
+#include "rocksdb/utilities/options_type.h"
+
+namespace fastskip {
+
+using ROCKSDB_NAMESPACE::BytewiseComparator;
+using ROCKSDB_NAMESPACE::ColumnFamilyOptions;
+using ROCKSDB_NAMESPACE::Comparator;
+using ROCKSDB_NAMESPACE::ConfigOptions;
+using ROCKSDB_NAMESPACE::DBOptions;
+using ROCKSDB_NAMESPACE::MemTableRepFactory;
+using ROCKSDB_NAMESPACE::OptionType;
+using ROCKSDB_NAMESPACE::OptionTypeFlags;
+using ROCKSDB_NAMESPACE::OptionTypeInfo;
+using ROCKSDB_NAMESPACE::OptionVerificationType;
+using ROCKSDB_NAMESPACE::Status;
+
+namespace {
+
+using KeyOrder = FastSkipListOptions::KeyOrder;
+using OptionMap = std::unordered_map<std::string, OptionTypeInfo>;
+
+struct KeyOrderName {
+  KeyOrder value;
+  const char* name;
+};
+
+constexpr KeyOrderName kKeyOrderNames[] = {
+    {KeyOrder::kAuto, "auto"},
+    {KeyOrder::kBytewise, "bytewise"},
+    {KeyOrder::kComparator, "comparator"},
+};
+
+// Null for a value that is none of the enumerators.
+const char* NameOf(KeyOrder order) {
+  for (const KeyOrderName& known : kKeyOrderNames) {
+    if (known.value == order) return known.name;
+  }
+  return nullptr;
+}
+
+Status RefuseShards(const std::string& value) {
+  return Status::InvalidArgument(
+      std::string(FastSkipListRepFactory::kClassName()) + ": shards=" + value +
+      " is not a whole number from " +
+      std::to_string(FastSkipListOptions::kMinShards) + " to " +
+      std::to_string(FastSkipListOptions::kMaxShards));
+}
+
+Status RefuseKeyOrder(const std::string& value) {
+  return Status::InvalidArgument(
+      std::string(FastSkipListRepFactory::kClassName()) + ": key_order=" +
+      value + " is none of auto, bytewise, comparator");
+}
+
+// Own parsers, since RocksDB's name the option but not the value, and read
+// "-1" as a large number.
+Status ParseShards(const ConfigOptions&, const std::string&,
+                   const std::string& value, void* address) {
+  uint32_t shards = 0;
+  const char* const end = value.data() + value.size();
+  const auto parsed = std::from_chars(value.data(), end, shards);
+  if (parsed.ec != std::errc() || parsed.ptr != end ||
+      shards < FastSkipListOptions::kMinShards ||
+      shards > FastSkipListOptions::kMaxShards) {
+    return RefuseShards(value);
+  }
+  *static_cast<uint32_t*>(address) = shards;
+  return Status::OK();
+}
+
+Status ParseKeyOrder(const ConfigOptions&, const std::string&,
+                     const std::string& value, void* address) {
+  for (const KeyOrderName& known : kKeyOrderNames) {
+    if (value == known.name) {
+      *static_cast<KeyOrder*>(address) = known.value;
+      return Status::OK();
+    }
+  }
+  return RefuseKeyOrder(value);
+}
+
+Status SerializeKeyOrder(const ConfigOptions&, const std::string&,
+                         const void* address, std::string* value) {
+  const KeyOrder order = *static_cast<const KeyOrder*>(address);
+  const char* const name = NameOf(order);
+  if (name == nullptr) {
+    return RefuseKeyOrder(std::to_string(static_cast<int>(order)));
+  }
+  *value = name;
+  return Status::OK();
+}
+
+bool EqualKeyOrders(const ConfigOptions&, const std::string&, const void* a,
+                    const void* b, std::string*) {
+  return *static_cast<const KeyOrder*>(a) == *static_cast<const KeyOrder*>(b);
+}
+
+// Never destroyed: RocksDB may look at the options of a factory that outlives
+// this library's static objects.
+const OptionMap* OptionTable() {
+  static const OptionMap* const map = new OptionMap{
+      {"shards",
+       OptionTypeInfo(offsetof(FastSkipListOptions, shards),
+                      OptionType::kUInt32T, OptionVerificationType::kNormal,
+                      OptionTypeFlags::kNone, ParseShards)},
+      {"key_order",
+       OptionTypeInfo(offsetof(FastSkipListOptions, key_order),
+                      OptionType::kEnum, OptionVerificationType::kNormal,
+                      OptionTypeFlags::kNone, ParseKeyOrder, SerializeKeyOrder,
+                      EqualKeyOrders)},
+  };
+  return map;
+}
+
+// RocksDB takes comparators of one name for one order, and so does this.
+bool IsBytewise(const Comparator* comparator) {
+  return comparator == BytewiseComparator() ||
+         (comparator != nullptr &&
+          std::strcmp(comparator->Name(), BytewiseComparator()->Name()) == 0);
+}
+
+// Addresses of the two places that malloc takes memory from.
+Status CheckAddresses() {
+  for (const size_t bytes : {size_t{64}, size_t{4} << 20}) {
+    const std::unique_ptr<char[]> sample(new char[bytes]);
+    const Status status = CheckAddressWidth(sample.get());
+    if (!status.ok()) return status;
+  }
+  return Status::OK();
+}
+
+}  // namespace
+
+Status CheckAddressWidth(const void* address) {
+  if (reinterpret_cast<uintptr_t>(address) >> kDiscShift == 0) {
+    return Status::OK();
+  }
+  char text[32];
+  std::snprintf(text, sizeof(text), "%p", address);
+  return Status::NotSupported(
+      std::string(FastSkipListRepFactory::kClassName()) + ": heap address " +
+      text + " does not fit in " + std::to_string(kDiscShift) +
+      " bits (a tagging allocator or wider virtual addresses)");
+}
+
+Status CheckFastSkipListOptions(const FastSkipListOptions& options) {
+  if (options.shards < FastSkipListOptions::kMinShards ||
+      options.shards > FastSkipListOptions::kMaxShards) {
+    return RefuseShards(std::to_string(options.shards));
+  }
+  if (NameOf(options.key_order) == nullptr) {
+    return RefuseKeyOrder(
+        std::to_string(static_cast<int>(options.key_order)));
+  }
+  return CheckAddresses();
+}
+
+FastSkipListRepFactory::FastSkipListRepFactory(
+    const FastSkipListOptions& options)
+    : options_(options) {
+  RegisterOptions(&options_, OptionTable());
+}
+
+std::string FastSkipListRepFactory::GetPrintableOptions() const {
+  const char* const order = NameOf(options_.key_order);
+  return "  shards: " + std::to_string(options_.shards) +
+         "\n  key_order: " + (order != nullptr ? order : "?") + "\n";
+}
+
+Status FastSkipListRepFactory::PrepareOptions(
+    const ConfigOptions& config_options) {
+  const Status status = CheckFastSkipListOptions(options_);
+  return status.ok() ? MemTableRepFactory::PrepareOptions(config_options)
+                     : status;
+}
+
+Status FastSkipListRepFactory::ValidateOptions(
+    const DBOptions& db_options, const ColumnFamilyOptions& cf_options) const {
+  const Status status = CheckFastSkipListOptions(options_);
+  if (!status.ok()) return status;
+  if (options_.key_order == KeyOrder::kBytewise &&
+      !IsBytewise(cf_options.comparator)) {
+    return Status::InvalidArgument(
+        std::string(kClassName()) + ": key_order=bytewise does not go with " +
+        "comparator=" +
+        (cf_options.comparator != nullptr ? cf_options.comparator->Name()
+                                          : "nullptr") +
+        "; use key_order=auto");
+  }
+  return MemTableRepFactory::ValidateOptions(db_options, cf_options);
+}
+
+MemTableRepFactory* NewFastSkipListRepFactory(
+    const FastSkipListOptions& options) {
+  return new FastSkipListRepFactory(options);
+}
+
+}  // namespace fastskip

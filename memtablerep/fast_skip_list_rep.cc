@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// FastSkipListRep: the list and the arena behind RocksDB's interface of a
+// memtable's contents.
+//
+// Thread safety: as RocksDB asks. Any number of threads may allocate, insert
+// and read at once; an iterator and a hint belong to one thread at a time.
+//
+// Memory: everything comes from RocksDB's allocator, through the arena, and is
+// taken by Allocate and the inserts alone. Readers, and iterators that RocksDB
+// places in an arena of its own, take nothing.
+
+#include "fast_skip_list_rep.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <unordered_set>
+
+#include "block_skip_list.h"
+#include "rocksdb/slice.h"
+#include "rocksdb_compat.h"
+#include "sharded_arena.h"
+#include "validating_cursor.h"
+
+namespace fastskip {
+
+using ROCKSDB_NAMESPACE::Allocator;
+using ROCKSDB_NAMESPACE::Arena;
+using ROCKSDB_NAMESPACE::KeyHandle;
+using ROCKSDB_NAMESPACE::Logger;
+using ROCKSDB_NAMESPACE::LookupKey;
+using ROCKSDB_NAMESPACE::MemTableRep;
+using ROCKSDB_NAMESPACE::Slice;
+using ROCKSDB_NAMESPACE::SliceTransform;
+using ROCKSDB_NAMESPACE::Status;
+
+namespace {
+
+using EntryCallback = bool (*)(void* arg, const char* entry);
+
+// RocksDB's order of entries, as the list asks for it.
+class RepComparator final : public EntryComparator {
+ public:
+  explicit RepComparator(const MemTableRep::KeyComparator& comparator)
+      : comparator_(comparator) {}
+
+  int Compare(const char* a, const char* b) const override {
+    return comparator_(a, b);
+  }
+
+ private:
+  const MemTableRep::KeyComparator& comparator_;
+};
+
+// RocksDB's allocator, whose class installed headers only name: the base
+// class's Allocate reaches it. Thread-safe as the memtable's allocator is;
+// what it returns is not aligned.
+class RepChunkSource final : public ChunkSource {
+ public:
+  explicit RepChunkSource(MemTableRep* rep) : rep_(rep) {}
+
+  char* AllocateChunk(size_t bytes) override {
+    char* chunk = nullptr;
+    rep_->MemTableRep::Allocate(bytes, &chunk);
+    return chunk;
+  }
+
+ private:
+  MemTableRep* const rep_;
+};
+
+// `internal_key` in the form of an entry, held by `*space`.
+const char* EncodeTarget(const Slice& internal_key, std::string* space) {
+  space->clear();
+  auto length = static_cast<uint32_t>(internal_key.size());
+  for (; length >= 0x80; length >>= 7) {
+    space->push_back(static_cast<char>(length | 0x80));
+  }
+  space->push_back(static_cast<char>(length));
+  space->append(internal_key.data(), internal_key.size());
+  return space->data();
+}
+
+// 64 random bits (splitmix64), a sequence for each thread.
+uint64_t RandomBits() {
+  thread_local uint64_t state =
+      static_cast<uint64_t>(
+          std::chrono::steady_clock::now().time_since_epoch().count()) ^
+      reinterpret_cast<uintptr_t>(&state);
+  uint64_t bits = state += 0x9e3779b97f4a7c15u;
+  bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9u;
+  bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebu;
+  return bits ^ (bits >> 31);
+}
+
+// Live: shows what was inserted before the call. Light enough to be made for
+// each read: it allocates only when RocksDB seeks without an encoded key.
+class FastSkipListIterator final : public MemTableRep::Iterator {
+ public:
+  FastSkipListIterator(const BlockSkipList* list,
+                       const EntryComparator* comparator)
+      : list_(list), cursor_(list, comparator) {}
+
+  bool Valid() const override { return cursor_.Valid(); }
+  const char* key() const override { return cursor_.key(); }
+  void Next() override { cursor_.Unchecked()->Next(); }
+  void Prev() override { cursor_.Unchecked()->Prev(); }
+
+  void Seek(const Slice& internal_key, const char* memtable_key) override {
+    cursor_.Unchecked()->Seek(Target(internal_key, memtable_key));
+  }
+  void SeekForPrev(const Slice& internal_key,
+                   const char* memtable_key) override {
+    cursor_.Unchecked()->SeekForPrev(Target(internal_key, memtable_key));
+  }
+  void SeekToFirst() override { cursor_.Unchecked()->SeekToFirst(); }
+  void SeekToLast() override { cursor_.Unchecked()->SeekToLast(); }
+
+  // To an entry picked at random; not valid when there is none.
+  void RandomSeek() override {
+    const char* const entry = list_->RandomEntry(RandomBits);
+    if (entry != nullptr) {
+      cursor_.Unchecked()->Seek(entry);
+    } else {
+      cursor_.Unchecked()->SeekToFirst();
+    }
+  }
+
+  Status NextAndValidate(bool allow_data_in_errors) FASTSKIP_OVERRIDE_9_6 {
+    return cursor_.Next(allow_data_in_errors);
+  }
+  Status PrevAndValidate(bool allow_data_in_errors) FASTSKIP_OVERRIDE_9_6 {
+    return cursor_.Prev(allow_data_in_errors);
+  }
+  Status SeekAndValidate(
+      const Slice& internal_key, const char* memtable_key,
+      bool allow_data_in_errors) FASTSKIP_OVERRIDE_9_6_TO_10_6 {
+    ReadChecks checks;
+    checks.show_keys = allow_data_in_errors;
+    return cursor_.Seek(Target(internal_key, memtable_key), checks);
+  }
+  Status SeekAndValidate(
+      const Slice& internal_key, const char* memtable_key,
+      bool allow_data_in_errors, bool detect_key_out_of_order,
+      const compat::EntryCheck& entry_check) FASTSKIP_OVERRIDE_10_7 {
+    ReadChecks checks;
+    checks.order = detect_key_out_of_order;
+    checks.show_keys = allow_data_in_errors;
+    checks.entry_check = &entry_check;
+    return cursor_.Seek(Target(internal_key, memtable_key), checks);
+  }
+
+ private:
+  const char* Target(const Slice& internal_key, const char* memtable_key) {
+    return memtable_key != nullptr ? memtable_key
+                                   : EncodeTarget(internal_key, &space_);
+  }
+
+  const BlockSkipList* const list_;
+  ValidatingCursor cursor_;
+  std::string space_;  // the target of the last seek that came as a slice
+};
+
+class FastSkipListRep final : public MemTableRep {
+ public:
+  FastSkipListRep(const KeyComparator& comparator, Allocator* allocator,
+                  uint32_t shards, KeyOrder order)
+      : MemTableRep(allocator),
+        comparator_(comparator),
+        source_(this),
+        arena_(&source_, shards),
+        list_(&arena_, &comparator_, order) {}
+
+  // --- Writing. An equal entry (same user key and sequence number, whatever
+  // the type) makes the InsertKey family return false.
+
+  KeyHandle Allocate(size_t bytes, char** buffer) override {
+    *buffer = arena_.AllocateEntry(bytes);
+    return *buffer;
+  }
+
+  void Insert(KeyHandle handle) override { InsertKey(handle); }
+  bool InsertKey(KeyHandle handle) override {
+    return list_.Insert(static_cast<const char*>(handle));
+  }
+
+  void InsertWithHint(KeyHandle handle, void** hint) override {
+    InsertKeyWithHint(handle, hint);
+  }
+  bool InsertKeyWithHint(KeyHandle handle, void** hint) override {
+    return list_.InsertWithHint(static_cast<const char*>(handle), hint);
+  }
+
+  // RocksDB frees the hint of a batch with delete[], and after a DeleteRange
+  // hands one table the hint of another: it is neither read nor written.
+  void InsertWithHintConcurrently(KeyHandle handle, void**) override {
+    InsertKey(handle);
+  }
+  bool InsertKeyWithHintConcurrently(KeyHandle handle, void**) override {
+    return InsertKey(handle);
+  }
+
+  void InsertConcurrently(KeyHandle handle) override { InsertKey(handle); }
+  bool InsertKeyConcurrently(KeyHandle handle) override {
+    return InsertKey(handle);
+  }
+
+  // BatchPostProcess, MarkReadOnly and MarkFlushed stay as they are: an insert
+  // is complete when it returns, and nothing changes at a seal or a flush.
+
+  // --- Reading.
+
+  bool Contains(const char* entry) const override {
+    return list_.Contains(entry);
+  }
+
+  void Get(const LookupKey& key, void* arg, EntryCallback callback) override {
+    GetFrom(compat::EncodedLookupKey(key), arg, callback);
+  }
+
+  Status GetAndValidate(
+      const LookupKey& key, void* arg, EntryCallback callback,
+      bool allow_data_in_errors) FASTSKIP_OVERRIDE_9_6_TO_10_6 {
+    ReadChecks checks;
+    checks.show_keys = allow_data_in_errors;
+    return GetChecked(compat::EncodedLookupKey(key), arg, callback, checks);
+  }
+  Status GetAndValidate(
+      const LookupKey& key, void* arg, EntryCallback callback,
+      bool allow_data_in_errors, bool detect_key_out_of_order,
+      const compat::EntryCheck& entry_check) FASTSKIP_OVERRIDE_10_7 {
+    ReadChecks checks;
+    checks.order = detect_key_out_of_order;
+    checks.show_keys = allow_data_in_errors;
+    checks.entry_check = &entry_check;
+    return GetChecked(compat::EncodedLookupKey(key), arg, callback, checks);
+  }
+
+  // Each key is searched by itself: a search touches so few cold lines that a
+  // start from the place of the key before would save little.
+  Status MultiGet(
+      size_t num_keys, const char* const* keys, void** args,
+      EntryCallback callback, bool allow_data_in_errors,
+      bool detect_key_out_of_order,
+      const compat::EntryCheck& entry_check) FASTSKIP_OVERRIDE_11_1 {
+    ReadChecks checks;
+    checks.order = detect_key_out_of_order;
+    checks.show_keys = allow_data_in_errors;
+    checks.entry_check = &entry_check;
+    const bool checked = detect_key_out_of_order || entry_check != nullptr;
+    for (size_t i = 0; i < num_keys; ++i) {
+      if (!checked) {
+        GetFrom(keys[i], args[i], callback);
+        continue;
+      }
+      const Status status = GetChecked(keys[i], args[i], callback, checks);
+      if (!status.ok()) return status;
+    }
+    return Status::OK();
+  }
+
+  uint64_t ApproximateNumEntries(const Slice& start_key,
+                                 const Slice& end_key) override {
+    std::string start_space, end_space;
+    const char* const start = EncodeTarget(start_key, &start_space);
+    const char* const end = EncodeTarget(end_key, &end_space);
+    return comparator_.Compare(start, end) < 0
+               ? list_.ApproximateCount(start, end)
+               : 0;
+  }
+
+  void UniqueRandomSample(uint64_t num_entries, uint64_t target_sample_size,
+                          std::unordered_set<const char*>* entries) override;
+
+  // Iterator memory is the caller's; everything else is RocksDB's arena's.
+  size_t ApproximateMemoryUsage() override { return 0; }
+
+  Iterator* GetIterator(Arena* arena) override {
+    static_assert(alignof(FastSkipListIterator) <= alignof(std::max_align_t),
+                  "an arena aligns no further");
+    if (arena == nullptr) {
+      return new FastSkipListIterator(&list_, &comparator_);
+    }
+    void* const place =
+        compat::AllocateFromArena(arena, sizeof(FastSkipListIterator));
+    return new (place) FastSkipListIterator(&list_, &comparator_);
+  }
+
+ private:
+  // Nearly every lookup ends with its first entry: only when the callback asks
+  // for more is an iterator set up.
+  void GetFrom(const char* target, void* arg, EntryCallback callback) const {
+    const char* const first = list_.FindGreaterOrEqual(target);
+    if (first == nullptr || !callback(arg, first)) return;
+    BlockSkipList::Iterator iter(&list_);
+    iter.Seek(first);
+    for (iter.Next(); iter.Valid() && callback(arg, iter.key()); iter.Next()) {
+    }
+  }
+
+  Status GetChecked(const char* target, void* arg, EntryCallback callback,
+                    const ReadChecks& checks) const {
+    ValidatingCursor cursor(&list_, &comparator_);
+    Status status = cursor.Seek(target, checks);
+    while (cursor.Valid() && callback(arg, cursor.key())) {
+      status = cursor.Next(checks.show_keys);
+    }
+    return status;
+  }
+
+  const RepComparator comparator_;
+  RepChunkSource source_;
+  ShardedArena arena_;
+  BlockSkipList list_;
+};
+
+// About `target_sample_size` different entries out of about `num_entries`, each
+// equally likely. Small samples are picked one by one; for larger ones, where
+// picks would often meet, one pass over all entries is cheaper.
+void FastSkipListRep::UniqueRandomSample(
+    uint64_t num_entries, uint64_t target_sample_size,
+    std::unordered_set<const char*>* entries) {
+  entries->clear();
+  uint64_t wanted = std::min(num_entries, target_sample_size);
+  if (wanted > std::sqrt(static_cast<double>(num_entries))) {
+    uint64_t unseen = num_entries;
+    BlockSkipList::Iterator iter(&list_);
+    for (iter.SeekToFirst(); iter.Valid() && wanted > 0; iter.Next()) {
+      if (RandomBits() % unseen < wanted) {
+        entries->insert(iter.key());
+        --wanted;
+      }
+      // More entries than announced: those behind the last are left out.
+      if (--unseen == 0) break;
+    }
+    return;
+  }
+  constexpr int kTries = 5;  // a pick meets an earlier one once in 1 / sqrt(n)
+  for (; wanted > 0; --wanted) {
+    for (int i = 0; i < kTries; ++i) {
+      const char* const entry = list_.RandomEntry(RandomBits);
+      if (entry == nullptr) return;
+      if (entries->insert(entry).second) break;
+    }
+  }
+}
+
+KeyOrder ListOrder(FastSkipListOptions::KeyOrder order,
+                   const MemTableRep::KeyComparator& comparator) {
+  switch (order) {
+    case FastSkipListOptions::KeyOrder::kBytewise:
+      return KeyOrder::kBytewise;
+    case FastSkipListOptions::KeyOrder::kComparator:
+      return KeyOrder::kComparator;
+    case FastSkipListOptions::KeyOrder::kAuto:
+      break;
+  }
+  return compat::IsKnownBytewise(comparator) ? KeyOrder::kBytewise
+                                             : KeyOrder::kAuto;
+}
+
+}  // namespace
+
+MemTableRep* FastSkipListRepFactory::CreateMemTableRep(
+    const MemTableRep::KeyComparator& comparator, Allocator* allocator,
+    const SliceTransform*, Logger*) {
+  const uint32_t shards =
+      std::clamp(options_.shards, FastSkipListOptions::kMinShards,
+                 FastSkipListOptions::kMaxShards);
+  return new FastSkipListRep(comparator, allocator, shards,
+                             ListOrder(options_.key_order, comparator));
+}
+
+}  // namespace fastskip

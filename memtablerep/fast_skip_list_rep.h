@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The public header of fastskip: a memtable for RocksDB.
+//
+// In code:
+//
+//   rocksdb::Options options;
+//   options.memtable_factory.reset(fastskip::NewFastSkipListRepFactory());
+//
+// By name, wherever RocksDB reads options from text (after RegisterFastSkip(),
+// or with libfastskip.so loaded, or where RocksDB was built with the plugin):
+//
+//   memtable_factory=fastskip
+//   memtable_factory=fastskip:8
+//   memtable_factory={id=fastskip;shards=8;key_order=bytewise}
+//
+// When not to use it: nothing has to be given up for it, but a memtable that
+// is never read before its flush is filled faster by RocksDB's "vector".
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "rocksdb/memtablerep.h"
+#include "rocksdb/rocksdb_namespace.h"
+#include "rocksdb/status.h"
+
+namespace fastskip {
+
+// The options of one factory, and so of every memtable that it makes. They are
+// fixed once the factory is made; a name that was once valid stays valid.
+struct FastSkipListOptions {
+  static const char* kName() { return "FastSkipListOptions"; }
+
+  static constexpr uint32_t kMinShards = 1;
+  static constexpr uint32_t kMaxShards = 1024;
+
+  enum class KeyOrder : uint8_t {
+    // "auto". Right under every comparator: short digests of the keys are used
+    // for as long as they agree with the comparator, and whatever is placed by
+    // them is checked with the comparator first.
+    kAuto,
+    // "bytewise". User keys order as BytewiseComparator() orders them; the
+    // checks are left out. DB::Open refuses any other comparator.
+    // DB::CreateColumnFamily does not ask the factory: there the caller
+    // vouches for the comparator.
+    kBytewise,
+    // "comparator". Digests are not even tried: for comparators that are known
+    // to order otherwise.
+    kComparator,
+  };
+
+  // "shards": at most so many threads allocate at once from one memtable
+  // without contention, kMinShards to kMaxShards. A shard costs nothing before
+  // contention brings it into use.
+  uint32_t shards = 16;
+
+  // "key_order".
+  KeyOrder key_order = KeyOrder::kAuto;
+};
+
+// OK, or InvalidArgument that names the option and its value, or NotSupported
+// where this process uses addresses of more than 48 bits (a tagging allocator,
+// for example), which the list cannot hold.
+ROCKSDB_NAMESPACE::Status CheckFastSkipListOptions(
+    const FastSkipListOptions& options);
+
+// Makes FastSkipListRep, a lock-free block skip list, for each memtable.
+//
+// Thread safety: every const method and CreateMemTableRep may be called by any
+// number of threads at once.
+class FastSkipListRepFactory : public ROCKSDB_NAMESPACE::MemTableRepFactory {
+ public:
+  // The name that RocksDB writes to OPTIONS files: it never changes.
+  static const char* kClassName() { return "FastSkipListRepFactory"; }
+  static const char* kNickName() { return "fastskip"; }
+
+  explicit FastSkipListRepFactory(
+      const FastSkipListOptions& options = FastSkipListOptions());
+
+  const char* Name() const override { return kClassName(); }
+  const char* NickName() const override { return kNickName(); }
+  std::string GetPrintableOptions() const override;
+
+  // Both refuse what CheckFastSkipListOptions refuses. ValidateOptions, which
+  // DB::Open calls for each column family, also refuses key_order=bytewise
+  // beside a comparator that is not RocksDB's bytewise one, naming both.
+  ROCKSDB_NAMESPACE::Status PrepareOptions(
+      const ROCKSDB_NAMESPACE::ConfigOptions& config_options) override;
+  ROCKSDB_NAMESPACE::Status ValidateOptions(
+      const ROCKSDB_NAMESPACE::DBOptions& db_options,
+      const ROCKSDB_NAMESPACE::ColumnFamilyOptions& cf_options) const override;
+
+  // `comparator` and `allocator` outlive the memtable. Where nobody asked
+  // ValidateOptions, `shards` is taken as the nearest possible value.
+  using ROCKSDB_NAMESPACE::MemTableRepFactory::CreateMemTableRep;
+  ROCKSDB_NAMESPACE::MemTableRep* CreateMemTableRep(
+      const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator& comparator,
+      ROCKSDB_NAMESPACE::Allocator* allocator,
+      const ROCKSDB_NAMESPACE::SliceTransform* prefix_extractor,
+      ROCKSDB_NAMESPACE::Logger* logger) override;
+
+  bool IsInsertConcurrentlySupported() const override { return true; }
+  bool CanHandleDuplicatedKey() const override { return true; }
+
+ private:
+  FastSkipListOptions options_;
+};
+
+// A new factory that the caller owns, as RocksDB's own New…RepFactory functions
+// return it: for memtable_factory.reset(). Never null; options that
+// CheckFastSkipListOptions refuses make DB::Open fail with its message.
+ROCKSDB_NAMESPACE::MemTableRepFactory* NewFastSkipListRepFactory(
+    const FastSkipListOptions& options = FastSkipListOptions());
+
+// Makes the names "fastskip" and "FastSkipListRepFactory" known to RocksDB, for
+// programs that link fastskip statically. Any thread, any number of times. The
+// shared library does this when it is loaded.
+void RegisterFastSkip();
+
+}  // namespace fastskip

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Everything that depends on the version of RocksDB, or on whether fastskip is
+// built inside RocksDB's source tree (where internal headers can be included)
+// or against an installed RocksDB (public headers alone). Nothing else in
+// fastskip tests for either. RocksDB 7.8 to 11.9.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <functional>
+#include <new>
+
+#include "rocksdb/comparator.h"
+#include "rocksdb/memtablerep.h"
+#include "rocksdb/rocksdb_namespace.h"
+#include "rocksdb/status.h"
+#include "rocksdb/version.h"
+
+#define FASTSKIP_ROCKSDB_AT_LEAST(major, minor) \
+  (ROCKSDB_MAJOR > (major) ||                   \
+   (ROCKSDB_MAJOR == (major) && ROCKSDB_MINOR >= (minor)))
+
+// `override` where RocksDB declares the method, nothing where it is a method of
+// ours that RocksDB does not know (yet, or any more):
+//   9.6           GetAndValidate, SeekAndValidate, NextAndValidate,
+//                 PrevAndValidate
+//   9.6 to 10.6   GetAndValidate and SeekAndValidate without, and
+//   10.7          with detect_key_out_of_order and the entry check
+//   11.1          MultiGet
+#if FASTSKIP_ROCKSDB_AT_LEAST(9, 6)
+#define FASTSKIP_OVERRIDE_9_6 override
+#else
+#define FASTSKIP_OVERRIDE_9_6
+#endif
+#if FASTSKIP_ROCKSDB_AT_LEAST(9, 6) && !FASTSKIP_ROCKSDB_AT_LEAST(10, 7)
+#define FASTSKIP_OVERRIDE_9_6_TO_10_6 override
+#else
+#define FASTSKIP_OVERRIDE_9_6_TO_10_6
+#endif
+#if FASTSKIP_ROCKSDB_AT_LEAST(10, 7)
+#define FASTSKIP_OVERRIDE_10_7 override
+#else
+#define FASTSKIP_OVERRIDE_10_7
+#endif
+#if FASTSKIP_ROCKSDB_AT_LEAST(11, 1)
+#define FASTSKIP_OVERRIDE_11_1 override
+#else
+#define FASTSKIP_OVERRIDE_11_1
+#endif
+
+// Inside RocksDB's tree all three are found; db/lookup_key.h and
+// memory/arena.h are RocksDB's alone. Define FASTSKIP_IN_TREE to 0 or 1 where
+// the include path misleads.
+#ifndef FASTSKIP_IN_TREE
+#if __has_include("db/memtable.h") && __has_include("db/lookup_key.h") && \
+    __has_include("memory/arena.h")
+#define FASTSKIP_IN_TREE 1
+#else
+#define FASTSKIP_IN_TREE 0
+#endif
+#endif
+
+#if FASTSKIP_IN_TREE
+
+#include "db/dbformat.h"
+#include "db/lookup_key.h"
+#include "db/memtable.h"
+#include "memory/arena.h"
+
+#else
+
+namespace ROCKSDB_NAMESPACE {
+// Installed headers only name this class. Its one method that an iterator
+// needs is exported by librocksdb, with this signature in every version from
+// 7.8 to 11.9. Declaring it here is sound for a call: a call through a pointer
+// to a non-virtual method needs the mangled name (class, method and parameter
+// types) and passes `this`; it reads no vtable and depends on no member. The
+// method is virtual in RocksDB, but nothing derives from Arena there, so the
+// direct call reaches the right one. Objects of this class are only ever
+// pointed to; this declaration must never be used to make, copy or destroy one.
+class Arena {
+ public:
+  Arena() = delete;
+  Arena(const Arena&) = delete;
+  char* AllocateAligned(size_t bytes, size_t huge_page_size, Logger* logger);
+};
+}  // namespace ROCKSDB_NAMESPACE
+
+#endif  // FASTSKIP_IN_TREE
+
+namespace fastskip {
+namespace compat {
+
+// The check of one entry that RocksDB hands to validating reads; it may be
+// empty. The second argument: whether the message may show keys.
+using EntryCheck =
+    std::function<ROCKSDB_NAMESPACE::Status(const char* entry, bool show)>;
+
+// `bytes` bytes for an iterator, aligned for any fundamental type, that live
+// as long as `arena`.
+inline void* AllocateFromArena(ROCKSDB_NAMESPACE::Arena* arena, size_t bytes) {
+  return arena->AllocateAligned(bytes, 0, nullptr);
+}
+
+#if FASTSKIP_IN_TREE
+
+// The key of a lookup in the form of an entry.
+inline const char* EncodedLookupKey(const ROCKSDB_NAMESPACE::LookupKey& key) {
+  return key.memtable_key().data();
+}
+
+// Whether `comparator` is RocksDB's own around BytewiseComparator(). The tree
+// may be built without type information: two objects of exactly the same class
+// are told by their vtable pointers, which every supported ABI keeps in the
+// first word. (A vtable that exists twice would be answered with false, which
+// is always safe.)
+inline bool IsKnownBytewise(
+    const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator& comparator) {
+  using ROCKSDB_NAMESPACE::BytewiseComparator;
+  using ROCKSDB_NAMESPACE::MemTable;
+  static const MemTable::KeyComparator sample(
+      ROCKSDB_NAMESPACE::InternalKeyComparator{BytewiseComparator()});
+  const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator* const sample_base =
+      &sample;
+  const void* sample_vtable;
+  const void* vtable;
+  std::memcpy(&sample_vtable, static_cast<const void*>(sample_base),
+              sizeof(sample_vtable));
+  std::memcpy(&vtable, static_cast<const void*>(&comparator), sizeof(vtable));
+  return vtable == sample_vtable &&
+         static_cast<const MemTable::KeyComparator&>(comparator)
+                 .comparator.user_comparator() == BytewiseComparator();
+}
+
+#else  // !FASTSKIP_IN_TREE
+
+// Gets the key out of a LookupKey, whose class installed headers only name.
+// MemTableRep::Get, which is public, seeks an iterator of the rep that it is
+// called on, giving Seek the encoded key. This rep, without entries, exists
+// for that one call: its iterator notes the key and is never valid.
+class LookupKeyReader final : public ROCKSDB_NAMESPACE::MemTableRep {
+ public:
+  LookupKeyReader() : MemTableRep(nullptr) {}
+
+  const char* Read(const ROCKSDB_NAMESPACE::LookupKey& key) {
+    MemTableRep::Get(key, nullptr, nullptr);
+    return memtable_key_;
+  }
+
+  Iterator* GetIterator(ROCKSDB_NAMESPACE::Arena*) override {
+    return new (iterator_) NotingIterator(&memtable_key_);
+  }
+
+  void Insert(ROCKSDB_NAMESPACE::KeyHandle) override {}
+  bool Contains(const char*) const override { return false; }
+  size_t ApproximateMemoryUsage() override { return 0; }
+
+ private:
+  // MemTableRep::Get neither destroys nor frees its iterator. This one owns
+  // nothing and lies in the reader, so nothing is leaked; and a RocksDB that
+  // deletes it finds a deallocation function that does nothing.
+  class NotingIterator final : public Iterator {
+   public:
+    explicit NotingIterator(const char** key) : key_(key) {}
+    static void* operator new(size_t, void* place) { return place; }
+    static void operator delete(void*) {}
+    static void operator delete(void*, void*) {}
+
+    void Seek(const ROCKSDB_NAMESPACE::Slice&, const char* key) override {
+      *key_ = key;
+    }
+    bool Valid() const override { return false; }
+    const char* key() const override { return nullptr; }
+    void Next() override {}
+    void Prev() override {}
+    void SeekForPrev(const ROCKSDB_NAMESPACE::Slice&, const char*) override {}
+    void SeekToFirst() override {}
+    void SeekToLast() override {}
+
+   private:
+    const char** key_;
+  };
+
+  const char* memtable_key_ = nullptr;
+  alignas(NotingIterator) char iterator_[sizeof(NotingIterator)];
+};
+
+inline const char* EncodedLookupKey(const ROCKSDB_NAMESPACE::LookupKey& key) {
+  return LookupKeyReader().Read(key);
+}
+
+// Public headers do not tell which user comparator stands behind this one.
+inline bool IsKnownBytewise(
+    const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator&) {
+  return false;
+}
+
+#endif  // FASTSKIP_IN_TREE
+
+}  // namespace compat
+}  // namespace fastskip
