@@ -1,98 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+//
 // BlockSkipList: an ordered set of entries for many concurrent writers and
-// readers, insert only. (Header comment to be completed: purpose, thread
-// safety, invariants, memory orders, ancestry.)
+// readers. Insert only; nothing is freed before the arena goes.
+//
+// When not to use it. Where entries must be removed, or kept beyond the life
+// of one arena.
+//
+// Thread safety. Insert, every read and GetStats may be called by any number
+// of threads at once. An Iterator, a Finger and a hint belong to one thread at
+// a time. TEST_Validate needs the list at rest.
+//
+// Structure. Level 0 is a linked list of blocks (block.h) whose slots hold
+// entries in no order. Level i + 1 is a linked list of blocks whose slots hold
+// blocks of level i, each under its lower bound. `root_` names the leftmost
+// block of the top level. A block owns the keys from its lower bound (`low`,
+// in the field `anchor`) up to that of its right neighbour.
+//
+// Invariants
+//   1. A slot goes empty(s) -> entry -> empty(s') with s' a later split than s,
+//      never otherwise: no word ever returns to a slot.
+//   2. While any slot of a block is empty or moved (not below next.low) the
+//      block is not split again; while it is full, its words do not change
+//      until `next` does.
+//   3. After its publishing CAS, an entry is at every moment in the block that
+//      owns its key, or not yet cleared in the left neighbour that this block
+//      was split from; a reader that follows `next` finds it.
+//   4. `low` of a block never changes; next.low of a block only decreases;
+//      every block but the head holds its `low` for ever.
+//   5. In one block, on every level, discriminators do not decrease along the
+//      true order of keys, the one in `next` included.
+//   6. Upper levels may lag, never lie: a child stands under its own `low`,
+//      and that lies in its parent's range.
+//   7. Some thread's insert completes in a finite number of steps, whichever
+//      threads stop wherever they are, refills of the arena apart.
+//
+// Memory orders: block.h says them for slots and `next`. `root_` is loaded with
+// acquire and replaced by a releasing CAS, for the new root's header and slots.
+// `labels_` is relaxed: it is advice, and a thread that reads it late checks
+// what it does (see Ordering). `spare_` hands on memory that was never
+// published: release to put, acquire to take. Counters are relaxed.
+//
+// Ancestry. The move-right rule and late posting to upper levels are those of
+// the B-link tree (Lehman and Yao, 1981); the freeze of a full node before it is
+// replaced is that of lock-free B-trees (Braginsky and Petrank, 2012); one CAS
+// into an unordered slot array as the only publication is this design's.
+// DESIGN.md has the argument.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <vector>
+
+#include "block_search.h"
 
 namespace fastskip {
 
 class ShardedArena;
-struct Block;
-
-// The order of entries. `a` and `b` are entries: varint32 length of the
-// internal key, internal key (user key, then 8 bytes of sequence number and
-// type, little-endian), then bytes the list never reads. Negative, zero,
-// positive like memcmp. Thread-safe, a strict weak order, never throws.
-class EntryComparator {
- public:
-  virtual ~EntryComparator() = default;
-  virtual int Compare(const char* a, const char* b) const = 0;
-};
-
-// What the list may assume of the comparator.
-enum class KeyOrder : uint8_t {
-  kAuto,        // nothing; digests are used as long as checks bear them out
-  kBytewise,    // user keys order by their bytes: no checks
-  kComparator,  // digests are of no use: order labels from the start
-};
 
 class BlockSkipList {
  public:
-  // What the list counted, since it was made. Any thread may ask.
-  struct Stats {
-    uint64_t entries = 0;
-    uint64_t insert_attempts = 0;  // entries and refused duplicates
-    uint64_t leaf_blocks = 0;
-    uint64_t index_blocks = 0;     // of all levels above the leaves
-    uint64_t splits = 0;
-    uint64_t cas_retries = 0;      // a CAS of a slot, next or root that lost
-    uint32_t levels = 0;
-    bool uses_labels = false;      // the whole list switched to order labels
+  static constexpr int kMaxLevels = 24;
+
+  class Iterator;
+
+  // Remembers where the last insert went; serves writers whose keys come in
+  // runs. One thread at a time. Valid as long as the list.
+  struct Finger {
+    Block* leaf = nullptr;
+    bool warm = false;  // the last insert landed where the one before it did
   };
 
-  // `arena` and `comparator` outlive the list. Allocates the first block.
+  struct Stats {
+    uint64_t duplicates = 0;    // inserts refused
+    uint64_t leaf_blocks = 0;
+    uint64_t index_blocks = 0;  // of all levels above the leaves
+    uint64_t splits = 0;
+    uint64_t cas_retries = 0;   // a CAS of a slot, a next or the root that lost
+    uint64_t unposted = 0;      // blocks the upper levels never learnt of,
+                                // since memory for it was refused
+    uint32_t levels = 0;
+    bool uses_labels = false;   // the whole list goes by order labels
+  };
+
+  // `arena` and `comparator` outlive the list. Allocates the first block, and
+  // throws what the arena throws.
   BlockSkipList(ShardedArena* arena, const EntryComparator* comparator,
                 KeyOrder order);
   BlockSkipList(const BlockSkipList&) = delete;
   BlockSkipList& operator=(const BlockSkipList&) = delete;
 
-  // Inserts `entry`, whose bytes stay in place until the list goes. False,
-  // and nothing changed, when an equal entry is there. Any number of threads
-  // may insert at once. May throw std::bad_alloc (from the arena); the entry
-  // is not inserted then.
-  bool Insert(const char* entry);
+  // Inserts `entry`, whose bytes stay in place until the list goes. False, and
+  // nothing changed, when an equal entry is there. Throws std::bad_alloc when
+  // the arena does; the entry is not inserted then, and the list is sound.
+  bool Insert(const char* entry) { return InsertAt(entry, nullptr); }
+  bool Insert(const char* entry, Finger* finger) {
+    return InsertAt(entry, finger);
+  }
 
   // The same, starting from where `*hint` left off; null is a hint without
-  // knowledge. `*hint` is valid until the list goes; it needs no freeing. The
-  // hint is written without synchronisation: one thread at a time for a hint.
+  // knowledge. What a hint points to lives as long as the list.
   bool InsertWithHint(const char* entry, void** hint);
 
-  // Readers: any number of threads, beside inserts. `key` is an entry, of
-  // which only the internal key is read. They allocate nothing.
+  // Reads. `key` is an entry, of which only the internal key is read. They
+  // allocate nothing.
   bool Contains(const char* key) const;
   // The first entry not below `key`, or null.
   const char* FindGreaterOrEqual(const char* key) const;
 
-  // About how many entries lie in [from, to); exact for up to some hundred.
+  // About how many entries lie in [from, to); exact up to some dozen.
   uint64_t ApproximateCount(const char* from, const char* to) const;
-  // An entry picked at random (about uniformly), or null when empty. `random`
-  // is any source of 64 random bits.
+
+  // An entry picked at random (about uniformly), or null when the list is
+  // empty. `random` returns 64 random bits at each call.
   template <typename Random>
-  const char* RandomEntry(Random&& random) const {
-    uint64_t bits[kMaxLevels];
-    for (uint64_t& b : bits) b = random();
-    return RandomEntryFromBits(bits);
-  }
+  const char* RandomEntry(Random&& random) const;
 
   Stats GetStats() const;
 
-  // Every invariant on every level; "" when all hold, else what does not.
-  // Only while nothing is being inserted. For tests.
+  // Every invariant on every level that can be seen in a list at rest: "" when
+  // all hold, else the first that does not, and where.
   std::string TEST_Validate() const;
 
-  // Live: shows what was inserted before the call, wherever the iterator
-  // stands. One thread at a time for each iterator. Valid() is false at first.
-  class Iterator;
+ private:
+  // The block passed on each level on the way down: where posts begin.
+  struct Path {
+    Block* at[kMaxLevels] = {};
+    // In the last parent passed: the child right of the one entered.
+    uint64_t fence = kNoWord;
+  };
+  // Keys that tell the scale of a block's neighbourhood.
+  struct Scale {
+    Key low, high;
+  };
+  enum class Outcome { kInserted, kDuplicate, kViolation };
 
-  static constexpr int kMaxLevels = 24;
+  Ordering CurrentOrdering() const;
+  void SwitchToLabels() const;
+
+  Block* Descend(const Ordering& ordering, const Key& key, Bound bound,
+                 int to_level, Path* path) const;
+  Block* LastLeaf() const;
+
+  bool InsertAt(const char* entry, Finger* finger);
+  Block* LeafFromFinger(const Ordering& ordering, const Key& key,
+                        const Finger& finger) const;
+  Outcome InsertInto(const Ordering& ordering, Block** block, const Key& key,
+                     const void* address, Path* path);
+  bool Append(const Ordering& ordering, Block* left, const Visit& visit,
+              const Key& key, const void* address, Path* path);
+  void Split(const Ordering& ordering, Block* left, const Visit& visit,
+             Path* path);
+  void ClearMoved(const Ordering& ordering, Block* block, const Visit& visit);
+  void Post(Block* child, const Scale& scale, Path* path);
+  bool GrowRoot(const Ordering& ordering, Block* root, Block* child,
+                const Scale& scale);
+
+  Block* NewBlock(int level);
+  void KeepSpare(Block* block);
+  void CountBlock(int level);
+
+  uint64_t CountChildren(const Ordering& ordering, int level, const Key& from,
+                         const Key& to) const;
+  double FanOut(int level) const;
+  double LeafFill(const Key& from) const;
+  const char* RandomStep(const Block** block, uint64_t bits) const;
+
+  ShardedArena* const arena_;
+  const EntryComparator* const comparator_;
+  const KeyOrder order_;
+  mutable std::atomic<bool> labels_;
+  std::atomic<Block*> root_;
+  Block* first_leaf_;  // never changes
+  std::atomic<Block*> spare_{nullptr};
+
+  std::atomic<uint64_t> blocks_[kMaxLevels] = {};
+  std::atomic<uint64_t> duplicates_{0};
+  std::atomic<uint64_t> splits_{0};
+  std::atomic<uint64_t> cas_retries_{0};
+  std::atomic<uint64_t> unposted_{0};
+};
+
+// A cursor over the list. Live: each step shows what was inserted before it
+// was taken, wherever the iterator stands. One thread at a time; `list`
+// outlives it. Writes nothing that others see, and allocates nothing.
+class BlockSkipList::Iterator {
+ public:
+  explicit Iterator(const BlockSkipList* list) : list_(list) {}
+
+  bool Valid() const { return position_ >= 0; }
+  // REQUIRES of the next three: Valid()
+  const char* key() const { return EntryOf(view_.word[position_]); }
+  void Next();
+  void Prev();
+  // To the first entry not below `key`.
+  void Seek(const char* key);
+  // To the last entry not above `key`.
+  void SeekForPrev(const char* key);
+  void SeekToFirst();
+  void SeekToLast();
 
  private:
-  const char* RandomEntryFromBits(const uint64_t* bits) const;
+  bool Changed() const;
+  void Load(const Ordering& ordering, const Block* block);
+  bool FindIn(const Ordering& ordering, const Block* block, const Key& key,
+              Bound bound, uint64_t fence);
+  void EnterNext();
+  void Refresh();
+  void SeekBelow(const char* key);
+
+  const BlockSkipList* list_;
+  const Block* block_ = nullptr;
+  uint64_t next_ = kNoNext;   // of block_, when the view was taken
+  uint64_t watched_ = kNoWord;  // the word at watch_ then
+  int watch_ = -1;  // the slot the next insert into the block will take
+  int position_ = -1;
+  SortedWords view_;
 };
+
+template <typename Random>
+const char* BlockSkipList::RandomEntry(Random&& random) const {
+  // A block drawn may be the empty head; some other draw will do.
+  for (int attempt = 0; attempt < 64; ++attempt) {
+    const Block* block = root_.load(std::memory_order_acquire);
+    const char* entry = nullptr;
+    while (block != nullptr) entry = RandomStep(&block, random());
+    if (entry != nullptr) return entry;
+  }
+  return nullptr;
+}
 
 }  // namespace fastskip

@@ -1,33 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
 // ShardedArena: bump allocation for one memtable, shared by any number of
 // threads.
 //
 // Purpose. Hands out the bytes of entries and the blocks of the list. Memory
 // comes in chunks from a ChunkSource (RocksDB's allocator) and goes back all
-// at once when RocksDB drops the memtable: the arena frees nothing.
+// at once when RocksDB drops the memtable: the arena itself frees nothing.
 //
 // When not to use it. Where single objects must be freed.
 //
-// Thread safety. AllocateEntry, AllocateBlock and the counters may be called
-// by any number of threads at once, whatever the number of shards.
+// Thread safety. Any number of threads may allocate and ask for statistics at
+// once, whatever the number of shards. Allocation is lock-free but for the
+// refill of a shard, which takes whatever lock the source takes.
 //
 // Invariants
 //   1. A chunk's cursor holds two offsets, `front` (entries grow up from it)
-//      and `back` (blocks grow down to it), in one word; front <= back. Every
-//      byte below `front` or at and above `back` belongs to exactly one
-//      allocation.
-//   2. A cursor only ever moves inwards, and only by a CAS from the state in
-//      which the request was seen to fit: allocations never overlap.
-//   3. A shard's word names one chunk; it is replaced, never reset, and a
-//      chunk that loses the race is left with the room it has for the next
-//      refill of any shard (`parked_`), not leaked.
-//   4. No chunk is larger than 1/kGrowth of what is allocated already, divided
-//      by the shards in use, beyond a first chunk of kFirstChunk bytes:
-//      RocksDB counts unused tails as used when it decides to flush.
+//      and `back` (blocks grow down to it), and the number of entries, in one
+//      word; front <= back. Every byte below `front`, or at and above `back`,
+//      belongs to exactly one allocation.
+//   2. A cursor changes only by a CAS from the very state in which the request
+//      was seen to fit: allocations never overlap.
+//   3. A shard's word names the chunk in use; it only ever moves on to a chunk
+//      not used before, which names the old one as `older`. A chunk that loses
+//      the race to be installed is parked for the next refill.
+//   4. Beyond the first, no chunk is larger than 1/kGrowth of what has been
+//      reserved, divided by the shards in use: RocksDB counts the unused tail
+//      of a chunk as used when it decides to flush. A request of more than a
+//      quarter of the next chunk gets memory of its own.
+//   5. Every address handed out fits 48 bits, so that a word of the list can
+//      hold it.
 //
-// Memory orders. A chunk's header is written before the release CAS that puts
-// the chunk into a shard's word, and that word is loaded with acquire. The
-// cursor itself is relaxed: it orders nothing but its own allocations, and
-// what is written into the bytes is published by the list.
+// Memory orders. A chunk's header is written before the release CAS that
+// installs it, and the shard's word is loaded with acquire; the same holds for
+// `parked_` and `more_shards_`. Cursors are relaxed: a cursor orders nothing
+// but its own allocations, each of which is the outcome of one CAS, and the
+// bytes are published by the list. The counters are relaxed: they are read for
+// sizes and statistics, where a value a moment old is as good.
 #pragma once
 
 #include <atomic>
@@ -36,11 +44,9 @@
 
 namespace fastskip {
 
-struct Block;
-
 // Where chunks come from. Thread-safe; the memory need not be aligned; it
-// stays valid, at its place, until the arena's owner goes. May throw
-// std::bad_alloc, and then has taken nothing.
+// stays in place until the source goes. May throw std::bad_alloc, and then has
+// taken nothing.
 class ChunkSource {
  public:
   virtual ~ChunkSource() = default;
@@ -49,31 +55,33 @@ class ChunkSource {
 
 class ShardedArena {
  public:
-  static constexpr size_t kFirstChunk = 1024;   // bytes
-  static constexpr size_t kMaxChunk = 256 << 10;  // bytes, of the ordinary kind
+  static constexpr size_t kFirstChunk = 1024;     // bytes
+  static constexpr size_t kMaxChunk = 256 << 10;  // bytes
   static constexpr size_t kGrowth = 32;
   static constexpr uint32_t kMaxShards = 1024;
 
-  // `shards`: the most shards that may come into use, 1 to kMaxShards. One is
-  // in use from the start; another one comes into use when threads are seen to
-  // collide. Allocates nothing before the first request.
+  // `shards`: the most shards that may come into use, 1 to kMaxShards; never
+  // more than the machine has hardware threads. One is in use from the start,
+  // others come into use when threads are seen to collide. Nothing is
+  // allocated before the first request.
   ShardedArena(ChunkSource* source, uint32_t shards);
   ShardedArena(const ShardedArena&) = delete;
   ShardedArena& operator=(const ShardedArena&) = delete;
 
-  // `bytes` bytes, not aligned, valid until the arena goes. Throws what the
+  // `bytes` bytes, not aligned, valid until the source goes. Throws what the
   // source throws; the arena is as before then.
   char* AllocateEntry(size_t bytes);
 
-  // Room for one block, aligned to a cache line. Same errors.
+  // Room for one Block, aligned to a cache line. Same errors.
   void* AllocateBlock();
 
   struct Stats {
     uint64_t reserved = 0;   // bytes taken from the source
-    uint64_t idle = 0;       // of these, not handed out yet
+    uint64_t idle = 0;       // of these, bytes in open chunks not handed out
+    uint64_t entries = 0;    // calls of AllocateEntry that succeeded
     uint32_t shards_used = 0;
   };
-  // Any thread, any time; a snapshot that concurrent allocations may outdate.
+  // A snapshot, which concurrent allocations may outdate. Walks the chunks.
   Stats GetStats() const;
 
  private:
@@ -81,9 +89,26 @@ class ShardedArena {
   struct alignas(64) Shard {
     std::atomic<Chunk*> chunk{nullptr};
   };
-  // DETAILS BELOW ARE PROVISIONAL
-  ChunkSource* source_;
-  uint32_t max_shards_;
+  enum class Part { kEntry, kBlock };
+
+  char* Allocate(Part part, size_t bytes);
+  char* AllocateAlone(Part part, size_t bytes);
+  Shard* MyShard();
+  void NoteCollision();
+  size_t NextChunkSize() const;
+  char* TakeFromSource(size_t bytes);
+  Chunk* NewChunk(size_t room);
+  void Refill(Shard* shard, Chunk* exhausted, size_t room);
+
+  ChunkSource* const source_;
+  const uint32_t max_shards_;
+  std::atomic<uint32_t> shards_in_use_{1};
+  std::atomic<uint64_t> reserved_{0};
+  std::atomic<uint64_t> entries_alone_{0};
+  std::atomic<Chunk*> parked_{nullptr};
+  // Shards 1 and up, made when threads first collide.
+  std::atomic<Shard*> more_shards_{nullptr};
+  Shard first_shard_;
 };
 
 }  // namespace fastskip

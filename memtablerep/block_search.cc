@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "block_search.h"
+
+#include <cassert>
+
+namespace fastskip {
+
+namespace {
+
+// The greatest (sign 1) or least (sign -1) of the words that share the
+// discriminator of `word`. Nearly always there is but one.
+uint64_t ExtremeOfTies(const Ordering& ordering, int level, const Words& words,
+                       uint64_t word, int sign) {
+  int same = 0;
+  for (uint64_t w : words.slot) same += DiscOf(w) == DiscOf(word);
+  if (same == 1) return word;
+  for (uint64_t w : words.slot) {
+    if (w != word && DiscOf(w) == DiscOf(word) &&
+        CompareWords(ordering, level, w, word) * sign > 0) {
+      word = w;
+    }
+  }
+  return word;
+}
+
+// Ranks the words whose discriminator is that of the key.
+void ResolveTies(const Ordering& ordering, int level, const Key& key,
+                 Visit* visit) {
+  Neighbours& near = visit->near;
+  for (uint64_t w : visit->words.slot) {
+    if (DiscOf(w) != visit->disc) continue;
+    const int c = CompareWord(ordering, level, w, key);
+    if (c < 0) {
+      if (!near.pred_compared ||
+          CompareWords(ordering, level, w, near.pred) > 0) {
+        near.pred = w;
+        near.pred_compared = true;
+      }
+    } else if (c == 0) {
+      near.succ = w;
+      near.equal = near.succ_compared = true;
+    } else if (!near.equal &&
+               (!near.succ_compared ||
+                CompareWords(ordering, level, w, near.succ) < 0)) {
+      near.succ = w;
+      near.succ_compared = true;
+    }
+  }
+}
+
+void LocateByDisc(const Ordering& ordering, int level, const Key& key,
+                  unsigned need, Visit* visit) {
+  const uint64_t tie_begin = uint64_t{visit->disc} << kDiscShift;
+  const uint64_t tie_end = tie_begin + (uint64_t{1} << kDiscShift);
+  uint64_t below = 0;  // no word is 0
+  uint64_t above = kNoWord;
+  int ties = 0;
+  for (uint64_t w : visit->words.slot) {
+    const bool is_below = w < tie_begin;
+    const bool is_above = w >= tie_end;
+    below = is_below && w > below ? w : below;
+    above = is_above && w < above ? w : above;
+    ties += !is_below && !is_above;
+  }
+  Neighbours& near = visit->near;
+  near = Neighbours();
+  if (ties != 0) ResolveTies(ordering, level, key, visit);
+  if (!near.pred_compared && below != 0) {
+    near.pred = (need & kNeedPred) ? ExtremeOfTies(ordering, level,
+                                                   visit->words, below, 1)
+                                   : below;
+  }
+  if (!near.succ_compared && above < kNoWord) {
+    near.succ = (need & kNeedSucc) ? ExtremeOfTies(ordering, level,
+                                                   visit->words, above, -1)
+                                   : above;
+  }
+}
+
+// A binary search over the labels. Words that share a label, which is rare,
+// are ranked one by one, as ties of a discriminator are.
+void LocateByLabel(const Ordering& ordering, int level, const Key& key,
+                   Visit* visit) {
+  uint64_t word[Block::kSlots];
+  int count = 0;
+  for (uint64_t w : visit->words.slot) {
+    if (IsEmpty(w)) continue;
+    int at = count++;
+    for (; at > 0 && word[at - 1] > w; --at) word[at] = word[at - 1];
+    word[at] = w;
+  }
+  Neighbours& near = visit->near;
+  near = Neighbours();
+  int low = 0;
+  int high = count;
+  while (low < high) {
+    const int middle = (low + high) / 2;
+    const uint32_t label = DiscOf(word[middle]);
+    int begin = middle;
+    int end = middle + 1;
+    while (begin > low && DiscOf(word[begin - 1]) == label) --begin;
+    while (end < high && DiscOf(word[end]) == label) ++end;
+    if (end - begin > 1) {
+      visit->disc = label;
+      near.pred_compared = near.succ_compared = false;
+      ResolveTies(ordering, level, key, visit);
+      if (near.pred_compared) low = end;
+      if (near.succ_compared) high = begin;
+      continue;
+    }
+    const int c = CompareWord(ordering, level, word[middle], key);
+    if (c < 0) {
+      near.pred = word[middle];
+      low = middle + 1;
+    } else {
+      near.succ = word[middle];
+      near.equal = c == 0;
+      high = middle;
+    }
+  }
+  near.pred_compared = near.succ_compared = true;
+}
+
+}  // namespace
+
+int CompareWords(const Ordering& ordering, int level, uint64_t a, uint64_t b) {
+  if (a == b) return 0;
+  const char* low_a = LowOf(level, a);
+  const char* low_b = LowOf(level, b);
+  if (low_a == nullptr) return -1;
+  if (low_b == nullptr) return 1;
+  return ordering.Compare(low_a, low_b);
+}
+
+uint32_t DiscOfKey(const Block& block, const Key& key, bool has_prefix) {
+  const bool sequence = block.kind == BlockKind::kSequence;
+  if (!has_prefix && (block.prefix > 0 || sequence)) {
+    const Key holder = DecodeKey(block.anchor);
+    const int c = sequence ? CompareUserKeyBytes(key, holder)
+                           : ComparePrefix(key, holder, block.prefix);
+    if (c != 0) return c < 0 ? 0 : kMaxDisc;
+  }
+  const uint64_t digest =
+      sequence ? SequenceDigest(key) : BytesDigest(key, block.prefix);
+  return Discriminator(digest, block.base, block.shift);
+}
+
+void Sort(const Ordering& ordering, int level, const Words& words,
+          SortedWords* sorted) {
+  int count = 0;
+  for (uint64_t w : words.slot) {
+    if (IsEmpty(w)) continue;
+    int at = count++;
+    for (; at > 0; --at) {
+      const uint64_t left = sorted->word[at - 1];
+      const bool in_order = DiscOf(left) == DiscOf(w)
+                                ? CompareWords(ordering, level, left, w) < 0
+                                : left < w;
+      if (in_order) break;
+      sorted->word[at] = left;
+    }
+    sorted->word[at] = w;
+  }
+  sorted->count = count;
+}
+
+int CountTies(const SortedWords& sorted) {
+  int ties = 0;
+  for (int i = 1; i < sorted.count; ++i) {
+    ties += DiscOf(sorted.word[i - 1]) == DiscOf(sorted.word[i]);
+  }
+  return ties;
+}
+
+void Prepare(const Ordering& ordering, const Block& block, const Key& key,
+             uint64_t fence, Visit* visit) {
+  visit->digest = ordering.digests() && block.kind != BlockKind::kLabels;
+  if (!visit->digest) return;
+  // The parent has the key below `fence`. When that is the neighbour still,
+  // the key lies between the bounds that the block had at birth.
+  const bool has_prefix = (block.flags & Block::kVerifyPrefix) == 0 &&
+                          !IsEmpty(fence) && !IsEmpty(visit->next) &&
+                          BlockOf(fence) == BlockOf(visit->next);
+  visit->disc = DiscOfKey(block, key, has_prefix);
+}
+
+void Locate(const Ordering& ordering, const Block& block, const Key& key,
+            unsigned need, Visit* visit) {
+  if (visit->digest) {
+    LocateByDisc(ordering, block.level, key, need, visit);
+  } else {
+    LocateByLabel(ordering, block.level, key, visit);
+  }
+}
+
+bool BelongsRight(const Ordering& ordering, const Visit& visit, const Key& key,
+                  Bound bound) {
+  if (IsEmpty(visit.next)) return false;
+  const uint32_t fence = DiscOf(visit.next);
+  if (visit.digest) {
+    if (visit.disc != fence) return visit.disc > fence;
+  } else if (!IsEmpty(visit.near.succ) && DiscOf(visit.near.succ) < fence) {
+    return false;  // key <= succ < next.low
+  }
+  const int c = ordering.Compare(BlockOf(visit.next)->anchor, key);
+  return bound == Bound::kBelow ? c < 0 : c <= 0;
+}
+
+bool IsMoved(const Ordering& ordering, int level, uint64_t word,
+             uint64_t next) {
+  if (IsEmpty(next) || IsEmpty(word)) return false;
+  if (DiscOf(word) != DiscOf(next)) return DiscOf(word) > DiscOf(next);
+  const char* low = LowOf(level, word);
+  const char* bound = BlockOf(next)->anchor;
+  if (low == nullptr) return false;
+  return low == bound || ordering.Compare(low, bound) >= 0;
+}
+
+bool AnyMoved(const Ordering& ordering, int level, const Visit& visit) {
+  if (IsEmpty(visit.next)) return false;
+  for (uint64_t w : visit.words.slot) {
+    if (DiscOf(w) >= DiscOf(visit.next) &&
+        IsMoved(ordering, level, w, visit.next)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool PlaceHolds(const Ordering& ordering, const Block& block,
+                const Visit& visit, const Key& key) {
+  const Neighbours& near = visit.near;
+  const bool in_block = !IsEmpty(near.succ) &&
+                        !IsMoved(ordering, block.level, near.succ, visit.next);
+  if (!IsEmpty(near.pred) && !near.pred_compared && block.level == 0) {
+    __builtin_prefetch(EntryOf(near.pred));
+  }
+  if (in_block) {
+    if (!near.succ_compared &&
+        CompareWord(ordering, block.level, near.succ, key) < 0) {
+      return false;
+    }
+  } else if (!IsEmpty(visit.next) &&
+             ordering.Compare(BlockOf(visit.next)->anchor, key) <= 0) {
+    return false;
+  }
+  if (IsEmpty(near.pred)) return near.equal || block.is_head();
+  return near.pred_compared ||
+         CompareWord(ordering, block.level, near.pred, key) < 0;
+}
+
+const Block* VisitOwner(const Ordering& ordering, const Block* block,
+                        const Key& key, Bound bound, unsigned need,
+                        uint64_t fence, Visit* visit) {
+  for (;;) {
+    visit->next = block->NextAcquire();
+    Prepare(ordering, *block, key, fence, visit);
+    if (visit->digest && visit->disc > DiscOf(visit->next)) {
+      block = BlockOf(visit->next);
+      fence = kNoWord;
+      continue;
+    }
+    visit->words.LoadAcquire(*block);
+    // After the words: what lies below the neighbour's bound as it is now was
+    // in its slot all through the scan.
+    visit->next = block->NextAcquire();
+    Locate(ordering, *block, key, need, visit);
+    if (!BelongsRight(ordering, *visit, key, bound)) return block;
+    block = BlockOf(visit->next);
+    fence = kNoWord;
+  }
+}
+
+uint32_t LabelBetween(const Visit& visit) {
+  constexpr uint32_t kStride = kMaxDisc / (Block::kSlots + 1);
+  const bool has_low = !IsEmpty(visit.near.pred);
+  const uint32_t low = has_low ? DiscOf(visit.near.pred) : 0;
+  const uint64_t upper =
+      !IsEmpty(visit.near.succ) ? visit.near.succ : visit.next;
+  const bool has_high = !IsEmpty(upper);
+  const uint32_t high = has_high ? DiscOf(upper) : kMaxDisc;
+  if (!has_low && !has_high) return kMaxDisc / 2;
+  const uint32_t middle = low + (high - low) / 2;
+  if (!has_high) return std::min(low + kStride, middle);
+  if (!has_low) return high > kStride ? std::max(high - kStride, middle) : middle;
+  return middle;
+}
+
+namespace {
+
+// `span` scaled to leave head room for keys beyond those seen.
+uint64_t HeadRoom(uint64_t span) {
+  constexpr uint64_t kTimes = 16;
+  return span > UINT64_MAX / kTimes ? UINT64_MAX : span * kTimes;
+}
+
+// From this span on, eight bytes from the start of the key tell enough; a
+// prefix would only have to be compared.
+constexpr uint64_t kWideSpan = uint64_t{1} << 24;
+
+// Chooses digest and prefix; false when no eight bytes tell the scale apart.
+bool ChooseDigest(const BirthPlan& plan, Block* block, uint64_t* low,
+                  uint64_t* high) {
+  const Key& a = plan.scale_low;
+  const Key& z = plan.scale_high;
+  if (a.size == z.size && CompareUserKeyBytes(a, z) == 0) {
+    block->kind = BlockKind::kSequence;
+    block->prefix = static_cast<uint32_t>(a.size);
+    *low = SequenceDigest(a);
+    *high = SequenceDigest(z);
+    return *low < *high;
+  }
+  block->kind = BlockKind::kBytes;
+  block->prefix = 0;
+  *low = BytesDigest(a, 0);
+  *high = BytesDigest(z, 0);
+  if (*low < *high && *high - *low >= kWideSpan) return true;
+  block->prefix = static_cast<uint32_t>(CommonPrefix(a, z));
+  *low = BytesDigest(a, block->prefix);
+  *high = BytesDigest(z, block->prefix);
+  return *low < *high;
+}
+
+}  // namespace
+
+bool PlanDigests(const BirthPlan& plan, Block* block, uint32_t* discs,
+                 uint32_t* fence_disc) {
+  const uint8_t flags = block->flags;
+  uint64_t low = 0;
+  uint64_t high = 0;
+  bool good = ChooseDigest(plan, block, &low, &high);
+  if (good) {
+    const uint64_t room = HeadRoom(high - low);
+    if (plan.fence == nullptr) high += std::min(room, UINT64_MAX - high);
+    if (block->is_head()) low -= std::min(room, low);
+    block->base = low;
+    block->shift = static_cast<uint8_t>(ShiftForSpan(high - low));
+    // Between `low` and the fence all keys share what those two share; a key
+    // of an open range may be any.
+    if (plan.fence == nullptr || block->is_head()) {
+      block->flags |= Block::kVerifyPrefix;
+    }
+    int ties = 0;
+    for (int i = 0; good && i < plan.count; ++i) {
+      discs[i] = DiscOfKey(*block, plan.keys[i], false);
+      if (i > 0) {
+        good = discs[i - 1] <= discs[i];
+        ties += discs[i - 1] == discs[i];
+      }
+    }
+    if (good && plan.fence != nullptr) {
+      *fence_disc = DiscOfKey(*block, *plan.fence, false);
+      good = discs[plan.count - 1] <= *fence_disc;
+    }
+    good = good && ties <= plan.count / 4;
+  }
+  if (!good) {
+    block->kind = BlockKind::kLabels;
+    block->flags = flags;
+    block->prefix = 0;
+  }
+  return good;
+}
+
+void PlanLabels(const BirthPlan& plan, uint32_t* discs, uint32_t* fence_disc) {
+  const uint32_t parts = plan.fence != nullptr
+                             ? static_cast<uint32_t>(plan.count)
+                             : static_cast<uint32_t>(Block::kSlots) + 1;
+  const uint32_t stride = kMaxDisc / parts;
+  for (int i = 0; i < plan.count; ++i) discs[i] = i * stride;
+  *fence_disc = kMaxDisc;
+}
+
+}  // namespace fastskip

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Searching one block. Everything here works on a copy of the block's words
+// and on headers, which never change; the only atomic accesses are the loads
+// that make the copy.
+#pragma once
+
+#include <cstdint>
+
+#include "block.h"
+#include "key_digest.h"
+
+namespace fastskip {
+
+// The order of entries. Negative, zero, positive like memcmp. Thread-safe, a
+// strict weak order, never throws.
+class EntryComparator {
+ public:
+  virtual ~EntryComparator() = default;
+  virtual int Compare(const char* a, const char* b) const = 0;
+};
+
+// What the list may assume of the comparator.
+enum class KeyOrder : uint8_t {
+  kAuto,        // nothing: digests are used as long as checks bear them out
+  kBytewise,    // user keys order by their bytes
+  kComparator,  // digests are of no use: order labels from the start
+};
+
+// How one attempt of an operation finds its way. An attempt that uses digests
+// under kAuto checks each place it found against its neighbours, with the real
+// comparator, before it relies on it; so attempts that go by digests and by
+// labels may share a list.
+class Ordering {
+ public:
+  Ordering(const EntryComparator* comparator, KeyOrder order, bool labels)
+      : comparator_(comparator),
+        bytewise_(order == KeyOrder::kBytewise),
+        digests_(!labels),
+        checks_(!labels && order == KeyOrder::kAuto) {}
+
+  bool digests() const { return digests_; }
+  bool checks() const { return checks_; }
+
+  int Compare(const Key& a, const Key& b) const {
+    return bytewise_ ? CompareBytewise(a, b)
+                     : comparator_->Compare(a.entry, b.entry);
+  }
+  int Compare(const char* a, const Key& b) const {
+    return bytewise_ ? CompareBytewise(DecodeKey(a), b)
+                     : comparator_->Compare(a, b.entry);
+  }
+  int Compare(const char* a, const char* b) const {
+    return bytewise_ ? CompareBytewise(DecodeKey(a), DecodeKey(b))
+                     : comparator_->Compare(a, b);
+  }
+
+ private:
+  const EntryComparator* comparator_;
+  bool bytewise_;
+  bool digests_;
+  bool checks_;
+};
+
+// No word: sorts behind every word that holds something.
+constexpr uint64_t kNoWord = kNoNext;
+
+// The key that `word` stands under in a block of `level`: an entry; null, minus
+// infinity, for the leftmost block of a level.
+inline const char* LowOf(int level, uint64_t word) {
+  if (level == 0) return EntryOf(word);
+  const Block* child = BlockOf(word);
+  return child->is_head() ? nullptr : child->anchor;
+}
+
+inline int CompareWord(const Ordering& ordering, int level, uint64_t word,
+                       const Key& key) {
+  const char* low = LowOf(level, word);
+  return low == nullptr ? -1 : ordering.Compare(low, key);
+}
+
+int CompareWords(const Ordering& ordering, int level, uint64_t a, uint64_t b);
+
+// The discriminator of `key` in `block`, whose kind is not kLabels.
+// `has_prefix`: the key is known to lie between the block's bounds at birth,
+// so that the prefix need not be compared.
+uint32_t DiscOfKey(const Block& block, const Key& key, bool has_prefix);
+
+struct Words {
+  uint64_t slot[Block::kSlots];
+
+  void LoadAcquire(const Block& block) {
+    for (int i = 0; i < Block::kSlots; ++i) slot[i] = block.SlotAcquire(i);
+  }
+  int FirstEmpty() const {
+    for (int i = 0; i < Block::kSlots; ++i) {
+      if (IsEmpty(slot[i])) return i;
+    }
+    return -1;
+  }
+};
+
+// The words of a block that hold something, in true order.
+struct SortedWords {
+  int count = 0;
+  uint64_t word[Block::kSlots];
+};
+void Sort(const Ordering& ordering, int level, const Words& words,
+          SortedWords* sorted);
+
+// Adjacent words of equal discriminator, which only the comparator tells apart.
+int CountTies(const SortedWords& sorted);
+
+// Which side of a key equal to it falls on.
+enum class Bound {
+  kNotAbove,  // the last that is not above the key
+  kBelow,     // the last that is below the key
+};
+
+// The words on either side of a key, and what the comparator has said of them.
+struct Neighbours {
+  uint64_t pred = kNoWord;  // the greatest below the key
+  uint64_t succ = kNoWord;  // the least not below it
+  bool equal = false;       // succ equals the key
+  bool pred_compared = false;
+  bool succ_compared = false;
+};
+
+// What one visit of a block saw.
+struct Visit {
+  uint64_t next = kNoNext;
+  bool digest = false;  // the search went by `disc`
+  uint32_t disc = 0;
+  Words words;
+  Neighbours near;
+};
+
+// Which neighbours must be exact where discriminators tie.
+enum Need : unsigned { kNeedPred = 1, kNeedSucc = 2 };
+
+// Decides how `key` is searched in `block`, and its discriminator. `fence` is
+// the word right of the one that led here in the parent (kNoWord: not known).
+void Prepare(const Ordering& ordering, const Block& block, const Key& key,
+             uint64_t fence, Visit* visit);
+
+// Fills `near` from `words`.
+void Locate(const Ordering& ordering, const Block& block, const Key& key,
+            unsigned need, Visit* visit);
+
+// Whether the right neighbour owns `key`.
+bool BelongsRight(const Ordering& ordering, const Visit& visit, const Key& key,
+                  Bound bound);
+
+// Whether `word` of a block of `level` lies at or above the lower bound of the
+// right neighbour that `next` names.
+bool IsMoved(const Ordering& ordering, int level, uint64_t word, uint64_t next);
+bool AnyMoved(const Ordering& ordering, int level, const Visit& visit);
+
+// Whether `key` really lies between its neighbours: the check of kAuto. False
+// means that the comparator does not order by digests.
+bool PlaceHolds(const Ordering& ordering, const Block& block,
+                const Visit& visit, const Key& key);
+
+// Copies `block`, or the neighbour to its right that owns `key`, into `visit`
+// and searches it; returns that block.
+const Block* VisitOwner(const Ordering& ordering, const Block* block,
+                        const Key& key, Bound bound, unsigned need,
+                        uint64_t fence, Visit* visit);
+
+// A label between the neighbours' discriminators.
+uint32_t LabelBetween(const Visit& visit);
+
+// The inside of a block about to be born with the given words.
+struct BirthPlan {
+  const Key* keys;         // of the words, ascending
+  int count;               // at least 1
+  const Key* fence;        // low of the right neighbour; null: none
+  Key scale_low, scale_high;  // keys that tell the scale of the range
+};
+
+// Sets the digest parameters of `block` (its anchor and flags are set) and the
+// discriminators of its words and of its fence. False when no digest tells the
+// keys apart in their true order; then the block is as before.
+bool PlanDigests(const BirthPlan& plan, Block* block, uint32_t* discs,
+                 uint32_t* fence_disc);
+void PlanLabels(const BirthPlan& plan, uint32_t* discs, uint32_t* fence_disc);
+
+}  // namespace fastskip

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Descend, insert, split, post. Reading is in block_skip_list_read.cc.
+#include "block_skip_list.h"
+
+#include <cassert>
+#include <new>
+
+#include "sharded_arena.h"
+
+namespace fastskip {
+
+BlockSkipList::BlockSkipList(ShardedArena* arena,
+                             const EntryComparator* comparator, KeyOrder order)
+    : arena_(arena),
+      comparator_(comparator),
+      order_(order),
+      labels_(order == KeyOrder::kComparator) {
+  first_leaf_ = NewBlock(0);
+  first_leaf_->flags = Block::kHead;
+  CountBlock(0);
+  root_.store(first_leaf_, std::memory_order_relaxed);  // not shared yet
+}
+
+Ordering BlockSkipList::CurrentOrdering() const {
+  FASTSKIP_STEP();
+  return Ordering(comparator_, order_, labels_.load(std::memory_order_relaxed));
+}
+
+void BlockSkipList::SwitchToLabels() const {
+  assert(order_ != KeyOrder::kBytewise);
+  FASTSKIP_STEP();
+  labels_.store(true, std::memory_order_relaxed);
+}
+
+// The block of `to_level` through which `key` is reached, or one left of it;
+// null when the comparator contradicts the digests.
+Block* BlockSkipList::Descend(const Ordering& ordering, const Key& key,
+                              Bound bound, int to_level, Path* path) const {
+  FASTSKIP_STEP();
+  const Block* block = root_.load(std::memory_order_acquire);
+  path->fence = kNoWord;
+  Visit visit;
+  while (block->level > to_level) {
+    block = VisitOwner(ordering, block, key, bound, kNeedPred, path->fence,
+                       &visit);
+    path->at[block->level] = const_cast<Block*>(block);
+    const Neighbours& near = visit.near;
+    const bool take_equal = near.equal && bound == Bound::kNotAbove;
+    const uint64_t child = take_equal ? near.succ : near.pred;
+    if (IsEmpty(child)) return nullptr;
+    path->fence = take_equal ? kNoWord : near.succ;
+    block = BlockOf(child);
+    block->Prefetch();
+  }
+  return const_cast<Block*>(block);
+}
+
+bool BlockSkipList::InsertAt(const char* entry, Finger* finger) {
+  const Key key = DecodeKey(entry);
+  for (;;) {
+    const Ordering ordering = CurrentOrdering();
+    Path path;
+    Block* leaf = nullptr;
+    if (finger != nullptr && finger->warm) {
+      leaf = LeafFromFinger(ordering, key, *finger);
+    }
+    if (leaf == nullptr) {
+      leaf = Descend(ordering, key, Bound::kNotAbove, 0, &path);
+    }
+    if (leaf != nullptr) {
+      const Outcome outcome = InsertInto(ordering, &leaf, key, entry, &path);
+      if (outcome != Outcome::kViolation) {
+        if (finger != nullptr) {
+          finger->warm = finger->leaf != nullptr &&
+                         (finger->leaf == leaf ||
+                          BlockOf(finger->leaf->NextRelaxed()) == leaf);
+          finger->leaf = leaf;
+        }
+        return outcome == Outcome::kInserted;
+      }
+    }
+    SwitchToLabels();
+  }
+}
+
+bool BlockSkipList::InsertWithHint(const char* entry, void** hint) {
+  Finger finger;
+  finger.leaf = static_cast<Block*>(*hint);
+  finger.warm = finger.leaf != nullptr;
+  const bool inserted = InsertAt(entry, &finger);
+  *hint = finger.leaf;
+  return inserted;
+}
+
+// The finger's leaf or its neighbour, when it owns `key`; else null.
+Block* BlockSkipList::LeafFromFinger(const Ordering& ordering, const Key& key,
+                                     const Finger& finger) const {
+  Block* leaf = finger.leaf;
+  if (!leaf->is_head() && ordering.Compare(leaf->anchor, key) > 0) {
+    return nullptr;
+  }
+  for (int step = 0; step < 2; ++step) {
+    const uint64_t next = leaf->NextAcquire();
+    if (IsEmpty(next) || ordering.Compare(BlockOf(next)->anchor, key) > 0) {
+      return leaf;
+    }
+    leaf = BlockOf(next);
+  }
+  return nullptr;
+}
+
+// Inserts `address` under `key` into the owner of `key`, which is `*block` or
+// lies to its right; `*block` becomes that owner.
+BlockSkipList::Outcome BlockSkipList::InsertInto(const Ordering& ordering,
+                                                 Block** block, const Key& key,
+                                                 const void* address,
+                                                 Path* path) {
+  const unsigned need = ordering.checks() ? kNeedPred | kNeedSucc : 0u;
+  uint64_t fence = path->fence;
+  Visit visit;
+  for (;;) {
+    Block* owner = *block;
+    visit.next = owner->NextAcquire();
+    Prepare(ordering, *owner, key, fence, &visit);
+    if (visit.digest && visit.disc > DiscOf(visit.next)) {
+      *block = BlockOf(visit.next);
+      fence = kNoWord;
+      continue;
+    }
+    visit.words.LoadAcquire(*owner);
+    if (owner->NextAcquire() != visit.next) continue;
+    const int slot = visit.words.FirstEmpty();
+    Locate(ordering, *owner, key, need, &visit);
+    if (BelongsRight(ordering, visit, key, Bound::kNotAbove)) {
+      *block = BlockOf(visit.next);
+      fence = kNoWord;
+      continue;
+    }
+    if (AnyMoved(ordering, owner->level, visit)) {
+      ClearMoved(ordering, owner, visit);
+      continue;
+    }
+    if (visit.near.equal) {
+      duplicates_.fetch_add(1, std::memory_order_relaxed);
+      return Outcome::kDuplicate;
+    }
+    if (ordering.checks() && !PlaceHolds(ordering, *owner, visit, key)) {
+      return Outcome::kViolation;
+    }
+    if (slot < 0) {
+      if (IsEmpty(visit.next) && IsEmpty(visit.near.succ)) {
+        if (Append(ordering, owner, visit, key, address, path)) {
+          return Outcome::kInserted;
+        }
+      } else {
+        Split(ordering, owner, visit, path);
+      }
+      continue;
+    }
+    const uint32_t disc = visit.digest ? visit.disc : LabelBetween(visit);
+    if (owner->ReplaceSlotRelease(slot, visit.words.slot[slot],
+                                  MakeWord(disc, address))) {
+      return Outcome::kInserted;
+    }
+    cas_retries_.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+// Puts `address`, above everything in `left`, which is full and the last of its
+// level, into a block of its own: loads in key order fill every block.
+bool BlockSkipList::Append(const Ordering& ordering, Block* left,
+                           const Visit& visit, const Key& key,
+                           const void* address, Path* path) {
+  SortedWords sorted;
+  Sort(ordering, left->level, visit.words, &sorted);
+  const char* first = LowOf(left->level, sorted.word[0]);
+  if (first == nullptr && sorted.count > 1) {
+    first = LowOf(left->level, sorted.word[1]);
+  }
+  BirthPlan plan{&key, 1, nullptr, first == nullptr ? key : DecodeKey(first),
+                 key};
+  Block* right = NewBlock(left->level);
+  right->anchor = key.entry;
+  uint32_t disc = 0;
+  uint32_t unused = 0;
+  if (!ordering.digests() || !PlanDigests(plan, right, &disc, &unused)) {
+    PlanLabels(plan, &disc, &unused);
+  }
+  right->slots[0].store(MakeWord(disc, address),
+                        std::memory_order_relaxed);  // not published yet
+  const uint32_t in_left = visit.digest ? visit.disc : LabelBetween(visit);
+  if (!left->ReplaceNextRelease(visit.next, MakeWord(in_left, right))) {
+    cas_retries_.fetch_add(1, std::memory_order_relaxed);
+    KeepSpare(right);
+    return false;
+  }
+  CountBlock(left->level);
+  splits_.fetch_add(1, std::memory_order_relaxed);
+  Post(right, Scale{plan.scale_low, key}, path);
+  return true;
+}
+
+namespace {
+
+// The words of a full block, in order, with their keys.
+struct FullBlock {
+  SortedWords sorted;
+  Key keys[Block::kSlots];  // not set for the leftmost child of a level
+
+  FullBlock(const Ordering& ordering, int level, const Words& words) {
+    for (uint64_t w : words.slot) {
+      __builtin_prefetch(level == 0 ? EntryOf(w)
+                                    : reinterpret_cast<char*>(BlockOf(w)));
+    }
+    Sort(ordering, level, words, &sorted);
+    for (int i = 0; i < sorted.count; ++i) {
+      const char* low = LowOf(level, sorted.word[i]);
+      if (low != nullptr) keys[i] = DecodeKey(low);
+    }
+  }
+};
+
+}  // namespace
+
+// Moves the upper part of `left`, which is full, into a new right neighbour.
+// Whoever loses the race for `next` looks again.
+void BlockSkipList::Split(const Ordering& ordering, Block* left,
+                          const Visit& visit, Path* path) {
+  constexpr int kSlots = Block::kSlots;
+  const FullBlock full(ordering, left->level, visit.words);
+  Key fence;
+  if (!IsEmpty(visit.next)) fence = DecodeKey(BlockOf(visit.next)->anchor);
+  const Key* fence_or_null = IsEmpty(visit.next) ? nullptr : &fence;
+  const auto plan_from = [&](int from) {
+    return BirthPlan{&full.keys[from], kSlots - from, fence_or_null,
+                     full.keys[from],
+                     fence_or_null ? fence : full.keys[kSlots - 1]};
+  };
+
+  Block* right = NewBlock(left->level);
+  uint32_t discs[kSlots];
+  uint32_t fence_disc = 0;
+  // Where discriminators have become useless here, a new block that tells the
+  // keys apart takes all it can. On level 0 a head has no `low` to keep.
+  const bool poor = left->kind == BlockKind::kLabels ||
+                    CountTies(full.sorted) > kSlots / 4;
+  int from = left->is_head() && left->level == 0 ? 0 : 1;
+  right->anchor = full.keys[from].entry;
+  if (!poor || !ordering.digests() ||
+      !PlanDigests(plan_from(from), right, discs, &fence_disc)) {
+    from = kSlots / 2;
+    right->anchor = full.keys[from].entry;
+    if (!ordering.digests() ||
+        !PlanDigests(plan_from(from), right, discs, &fence_disc)) {
+      PlanLabels(plan_from(from), discs, &fence_disc);
+    }
+  }
+  for (int i = from; i < kSlots; ++i) {
+    const uint64_t word = full.sorted.word[i];
+    right->slots[i - from].store(
+        MakeWord(discs[i - from], EntryOf(word)),
+        std::memory_order_relaxed);  // not published yet
+  }
+  if (fence_or_null != nullptr) {
+    right->next.store(MakeWord(fence_disc, BlockOf(visit.next)),
+                      std::memory_order_relaxed);  // not published yet
+  }
+
+  Visit after;
+  after.words = visit.words;
+  after.next = MakeWord(DiscOf(full.sorted.word[from]), right);
+  if (!left->ReplaceNextRelease(visit.next, after.next)) {
+    cas_retries_.fetch_add(1, std::memory_order_relaxed);
+    KeepSpare(right);
+    return;
+  }
+  CountBlock(left->level);
+  splits_.fetch_add(1, std::memory_order_relaxed);
+  ClearMoved(ordering, left, after);
+  const int lowest = full.keys[0].entry != nullptr ? 0 : 1;
+  Post(right, Scale{full.keys[lowest], full.keys[kSlots - 1]}, path);
+}
+
+// Empties the slots of `block` that `visit` saw moved. Any thread may do it for
+// any other: each slot goes once, from the very word seen.
+void BlockSkipList::ClearMoved(const Ordering& ordering, Block* block,
+                               const Visit& visit) {
+  const uint64_t empty = MakeWord(kEmptyDisc, BlockOf(visit.next));
+  for (int i = 0; i < Block::kSlots; ++i) {
+    const uint64_t word = visit.words.slot[i];
+    if (IsMoved(ordering, block->level, word, visit.next)) {
+      block->ReplaceSlotRelease(i, word, empty);
+    }
+  }
+}
+
+// Tells the level above of `child`. It may come late and is never given up, but
+// for want of memory: then searches reach the child from its left neighbour.
+void BlockSkipList::Post(Block* child, const Scale& scale, Path* path) {
+  const Key key = DecodeKey(child->anchor);
+  const int level = child->level + 1;
+  path->fence = kNoWord;
+  try {
+    for (;;) {
+      const Ordering ordering = CurrentOrdering();
+      Block* parent = path->at[level];
+      if (parent == nullptr) {
+        FASTSKIP_STEP();
+        Block* root = root_.load(std::memory_order_acquire);
+        if (root->level < level) {
+          if (GrowRoot(ordering, root, child, scale)) return;
+          continue;
+        }
+        parent = Descend(ordering, key, Bound::kNotAbove, level, path);
+        path->fence = kNoWord;
+      }
+      if (parent != nullptr &&
+          InsertInto(ordering, &parent, key, child, path) !=
+              Outcome::kViolation) {
+        return;
+      }
+      SwitchToLabels();
+      *path = Path();
+    }
+  } catch (const std::bad_alloc&) {
+    unposted_.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+// Puts a new root above `root`, which `child` was split from.
+bool BlockSkipList::GrowRoot(const Ordering& ordering, Block* root,
+                             Block* child, const Scale& scale) {
+  assert(root->level == child->level && root->is_head());
+  const Key key = DecodeKey(child->anchor);
+  const BirthPlan plan{&key, 1, nullptr, scale.low, scale.high};
+  Block* grown = NewBlock(root->level + 1);
+  assert(grown->level < kMaxLevels);
+  grown->flags = Block::kHead;
+  grown->anchor = child->anchor;
+  uint32_t disc = 0;
+  uint32_t unused = 0;
+  if (!ordering.digests() || !PlanDigests(plan, grown, &disc, &unused)) {
+    disc = kMaxDisc / 2;
+  }
+  grown->slots[0].store(MakeWord(0, root),
+                        std::memory_order_relaxed);  // not published yet
+  if (Block::kSlots > 1) {
+    grown->slots[1].store(MakeWord(disc, child),
+                          std::memory_order_relaxed);  // not published yet
+  }
+  FASTSKIP_STEP();
+  if (!root_.compare_exchange_strong(root, grown, std::memory_order_release,
+                                     std::memory_order_relaxed)) {
+    cas_retries_.fetch_add(1, std::memory_order_relaxed);
+    KeepSpare(grown);
+    return false;
+  }
+  CountBlock(grown->level);
+  return true;
+}
+
+Block* BlockSkipList::NewBlock(int level) {
+  FASTSKIP_STEP();
+  void* memory = spare_.exchange(nullptr, std::memory_order_acquire);
+  if (memory == nullptr) memory = arena_->AllocateBlock();
+  Block* block = new (memory) Block;
+  block->level = static_cast<uint8_t>(level);
+  return block;
+}
+
+// A block that lost its race serves the next split. Of two kept at once one is
+// forgotten until the arena goes.
+void BlockSkipList::KeepSpare(Block* block) {
+  FASTSKIP_STEP();
+  spare_.exchange(block, std::memory_order_release);
+}
+
+void BlockSkipList::CountBlock(int level) {
+  blocks_[level].fetch_add(1, std::memory_order_relaxed);
+}
+
+BlockSkipList::Stats BlockSkipList::GetStats() const {
+  Stats stats;
+  for (int level = 0; level < kMaxLevels; ++level) {
+    const uint64_t blocks = blocks_[level].load(std::memory_order_relaxed);
+    if (blocks == 0) break;
+    ++stats.levels;
+    (level == 0 ? stats.leaf_blocks : stats.index_blocks) += blocks;
+  }
+  stats.duplicates = duplicates_.load(std::memory_order_relaxed);
+  stats.splits = splits_.load(std::memory_order_relaxed);
+  stats.cas_retries = cas_retries_.load(std::memory_order_relaxed);
+  stats.unposted = unposted_.load(std::memory_order_relaxed);
+  stats.uses_labels = labels_.load(std::memory_order_relaxed);
+  return stats;
+}
+
+}  // namespace fastskip

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// TEST_Validate: what a list at rest must look like, block by block.
+#include <sstream>
+#include <unordered_set>
+
+#include "block_skip_list.h"
+
+namespace fastskip {
+
+namespace {
+
+class Validator {
+ public:
+  explicit Validator(const Ordering& ordering) : ordering_(ordering) {}
+
+  std::string error() const { return error_.str(); }
+  bool ok() const { return error_.str().empty(); }
+
+  // Walks one level from its head; returns the head of the level below.
+  const Block* CheckLevel(const Block* head) {
+    if (!head->is_head()) Fail(*head, "is not the head of its level");
+    const Block* below = nullptr;
+    std::unordered_set<const Block*> children;
+    size_t blocks = 0;
+    for (const Block* block = head; block != nullptr && ok();) {
+      CheckBlock(*block, head->level);
+      for (const auto& slot : block->slots) {
+        const uint64_t word = slot.load();
+        if (IsEmpty(word) || block->level == 0) continue;
+        const Block* child = BlockOf(word);
+        if (child->is_head()) below = child;
+        if (!children.insert(child).second) Fail(*block, "posts a child again");
+      }
+      ++blocks;
+      const uint64_t next = block->next.load();
+      block = IsEmpty(next) ? nullptr : BlockOf(next);
+      if (block != nullptr && block->is_head()) Fail(*block, "is a second head");
+    }
+    if (head->level > 0 && ok()) CheckChildren(*head, below, children);
+    return below;
+  }
+
+  uint64_t unposted = 0;
+
+ private:
+  void Fail(const Block& block, const char* what) {
+    error_ << "block " << &block << " of level " << int{block.level} << " "
+           << what << "\n";
+  }
+
+  void CheckBlock(const Block& block, int level) {
+    if (block.level != level) Fail(block, "stands on another level");
+    Words words;
+    words.LoadAcquire(block);
+    const uint64_t next = block.next.load();
+    SortedWords sorted;
+    Sort(ordering_, level, words, &sorted);
+    bool has_low = block.is_head();
+    for (int i = 0; i < sorted.count && ok(); ++i) {
+      const uint64_t word = sorted.word[i];
+      const char* low = LowOf(level, word);
+      if (IsMoved(ordering_, level, word, next)) {
+        Fail(block, "holds a word that its neighbour owns");
+      }
+      if (!IsEmpty(next) && low != nullptr &&
+          ordering_.Compare(low, BlockOf(next)->anchor) >= 0) {
+        Fail(block, "holds a key not below its neighbour's low");
+      }
+      if (i > 0 && CompareWords(ordering_, level, sorted.word[i - 1], word) >= 0)
+        Fail(block, "has discriminators out of order");
+      if (low == nullptr ? !block.is_head()
+                         : (!block.is_head() &&
+                            ordering_.Compare(low, block.anchor) < 0)) {
+        Fail(block, "holds a key below its low");
+      }
+      has_low = has_low || low == block.anchor;
+      if (level > 0 && BlockOf(word)->level != level - 1) {
+        Fail(block, "has a child of another level");
+      }
+    }
+    if (!has_low) Fail(block, "has lost its low");
+    if (!IsEmpty(next) && sorted.count > 0 &&
+        DiscOf(sorted.word[sorted.count - 1]) > DiscOf(next)) {
+      Fail(block, "has a discriminator above that of next");
+    }
+    CheckEmptySlots(block, words);
+  }
+
+  // An empty slot names a split of this block, which is on its level to the
+  // right.
+  void CheckEmptySlots(const Block& block, const Words& words) {
+    for (uint64_t word : words.slot) {
+      if (!IsEmpty(word) || word == kNoWord) continue;
+      const Block* right = BlockOf(word);
+      if (right->level != block.level || right->is_head()) {
+        Fail(block, "has an empty slot that names no split");
+      }
+    }
+  }
+
+  // Every block below stands under exactly one parent, but for those whose
+  // post was given up for want of memory.
+  void CheckChildren(const Block& head, const Block* below,
+                     const std::unordered_set<const Block*>& children) {
+    if (below == nullptr) {
+      Fail(head, "does not lead to the head of the level below");
+      return;
+    }
+    size_t seen = 0;
+    for (const Block* child = below; child != nullptr;) {
+      if (children.count(child) != 0) {
+        ++seen;
+      } else {
+        ++unposted;
+      }
+      const uint64_t next = child->next.load();
+      child = IsEmpty(next) ? nullptr : BlockOf(next);
+    }
+    if (seen != children.size()) Fail(head, "posts a block not on the level");
+  }
+
+  const Ordering& ordering_;
+  std::ostringstream error_;
+};
+
+}  // namespace
+
+std::string BlockSkipList::TEST_Validate() const {
+  // The real comparator, whatever the list was told of it.
+  const Ordering ordering(comparator_, KeyOrder::kComparator, true);
+  Validator validator(ordering);
+  const Block* head = root_.load();
+  int level = head->level;
+  for (; head != nullptr && validator.ok(); --level) {
+    if (head->level == 0 && head != first_leaf_) return "wrong first leaf";
+    head = validator.CheckLevel(head);
+  }
+  if (validator.ok() && level != -1) return "the levels end above the leaves";
+  if (validator.ok() && validator.unposted != unposted_.load()) {
+    return "blocks were never posted: " + std::to_string(validator.unposted);
+  }
+  return validator.error();
+}
+
+}  // namespace fastskip

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From an entry to the numbers that blocks are searched by.
+//
+//   entry          varint32 length | user key | tag (8 bytes, little-endian)
+//                  | whatever RocksDB put behind it; the tag is sequence
+//                  number << 8 | value type
+//   digest         64 bits that follow the order of keys:
+//                  a < b implies digest(a) <= digest(b)
+//   discriminator  16 bits cut out of a digest for one block's range
+//
+// Nothing here reads past the end of a key. Everything is a pure function.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+namespace fastskip {
+
+// The internal key of an entry, taken apart once per operation.
+struct Key {
+  const char* entry = nullptr;
+  const char* data = nullptr;  // the user key
+  size_t size = 0;             // of the user key, in bytes
+  uint64_t sequence = 0;       // without the type, which takes no part in order
+};
+
+inline uint64_t LoadLittleEndian64(const char* p) {
+  uint64_t v;
+  std::memcpy(&v, p, sizeof(v));
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  v = __builtin_bswap64(v);
+#endif
+  return v;
+}
+
+inline Key DecodeKey(const char* entry) {
+  const auto* p = reinterpret_cast<const unsigned char*>(entry);
+  uint32_t length = *p++;
+  if (length >= 0x80) {
+    length &= 0x7f;
+    for (int shift = 7;; shift += 7) {
+      const uint32_t byte = *p++;
+      length |= (byte & 0x7f) << shift;
+      if (byte < 0x80) break;
+    }
+  }
+  Key key;
+  key.entry = entry;
+  key.data = reinterpret_cast<const char*>(p);
+  key.size = length - 8;
+  key.sequence = LoadLittleEndian64(key.data + key.size) >> 8;
+  return key;
+}
+
+inline int CompareBytes(const char* a, size_t a_size, const char* b,
+                        size_t b_size) {
+  const size_t common = std::min(a_size, b_size);
+  const int c = common == 0 ? 0 : std::memcmp(a, b, common);
+  if (c != 0) return c;
+  return a_size < b_size ? -1 : (a_size > b_size ? 1 : 0);
+}
+
+inline int CompareUserKeyBytes(const Key& a, const Key& b) {
+  return CompareBytes(a.data, a.size, b.data, b.size);
+}
+
+// RocksDB's order under its bytewise comparator: user key ascending, then
+// newest first.
+inline int CompareBytewise(const Key& a, const Key& b) {
+  const int c = CompareUserKeyBytes(a, b);
+  if (c != 0) return c;
+  return a.sequence > b.sequence ? -1 : (a.sequence < b.sequence ? 1 : 0);
+}
+
+// Where `key` stands to the keys that start with the first `length` bytes of
+// `holder`: below (-), among (0) or above (+) them.
+inline int ComparePrefix(const Key& key, const Key& holder, size_t length) {
+  const int c = CompareBytes(key.data, std::min(key.size, length), holder.data,
+                             length);
+  return c;
+}
+
+inline size_t CommonPrefix(const Key& a, const Key& b) {
+  const size_t limit = std::min(a.size, b.size);
+  size_t i = 0;
+  while (i < limit && a.data[i] == b.data[i]) ++i;
+  return i;
+}
+
+// The 8 bytes of the user key that follow its first `offset`, big-endian, zero
+// padded.
+inline uint64_t BytesDigest(const Key& key, size_t offset) {
+  if (key.size <= offset) return 0;
+  const size_t have = key.size - offset;
+  uint64_t v = 0;
+  if (have >= 8) {
+    std::memcpy(&v, key.data + offset, 8);
+  } else {
+    std::memcpy(&v, key.data + offset, have);
+  }
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  v = __builtin_bswap64(v);
+#endif
+  return v;
+}
+
+// Versions of one user key: newest first.
+inline uint64_t SequenceDigest(const Key& key) { return ~key.sequence; }
+
+// The least and the greatest discriminator. The word of an empty slot holds
+// one more than the greatest, so that it sorts behind every entry.
+constexpr uint32_t kMaxDisc = 0xFFFE;
+
+inline uint32_t Discriminator(uint64_t digest, uint64_t base, uint32_t shift) {
+  if (digest < base) return 0;
+  const uint64_t d = (digest - base) >> shift;
+  return d < kMaxDisc ? static_cast<uint32_t>(d) : kMaxDisc;
+}
+
+// The least shift that spreads digests `base` to `base + span` over the
+// discriminators without running into the greatest.
+inline uint32_t ShiftForSpan(uint64_t span) {
+  uint32_t shift = 0;
+  while ((span >> shift) > kMaxDisc) ++shift;
+  return shift;
+}
+
+}  // namespace fastskip

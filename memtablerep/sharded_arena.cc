@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sharded_arena.h"
+
+#include <cassert>
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+#include <thread>
+
+#include "block.h"
+
+namespace fastskip {
+
+namespace {
+
+// A cursor: entries (24 bits) | back (20 bits) | front (20 bits).
+constexpr int kOffsetBits = 20;
+constexpr uint64_t kOffsetMask = (uint64_t{1} << kOffsetBits) - 1;
+constexpr uint64_t kOneEntry = uint64_t{1} << (2 * kOffsetBits);
+
+uint64_t MakeCursor(uint64_t front, uint64_t back) {
+  return back << kOffsetBits | front;
+}
+uint64_t FrontOf(uint64_t cursor) { return cursor & kOffsetMask; }
+uint64_t BackOf(uint64_t cursor) {
+  return cursor >> kOffsetBits & kOffsetMask;
+}
+
+uintptr_t RoundUpToLine(uintptr_t address) {
+  return (address + 63) & ~uintptr_t{63};
+}
+
+// A number for each thread, dense enough to spread threads over shards.
+uint32_t ThreadNumber() {
+  static std::atomic<uint32_t> threads{0};
+  thread_local const uint32_t number =
+      threads.fetch_add(1, std::memory_order_relaxed);
+  return number;
+}
+
+uint32_t UsefulShards(uint32_t wanted) {
+  const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
+  return std::min(wanted, cores);
+}
+
+}  // namespace
+
+// Stands at the beginning of its own memory, on a cache line of its own.
+struct ShardedArena::Chunk {
+  std::atomic<uint64_t> cursor;
+  Chunk* older = nullptr;
+  size_t end;
+
+  explicit Chunk(size_t bytes)
+      : cursor(MakeCursor(sizeof(Chunk), bytes)), end(bytes) {}
+
+  char* At(uint64_t offset) { return reinterpret_cast<char*>(this) + offset; }
+};
+
+static_assert(ShardedArena::kMaxChunk <= kOffsetMask, "an offset is 20 bits");
+
+ShardedArena::ShardedArena(ChunkSource* source, uint32_t shards)
+    : source_(source), max_shards_(UsefulShards(shards)) {
+  assert(shards >= 1 && shards <= kMaxShards);
+}
+
+char* ShardedArena::AllocateEntry(size_t bytes) {
+  return Allocate(Part::kEntry, bytes);
+}
+
+void* ShardedArena::AllocateBlock() {
+  return Allocate(Part::kBlock, sizeof(Block));
+}
+
+char* ShardedArena::Allocate(Part part, size_t bytes) {
+  for (;;) {
+    Shard* shard = MyShard();
+    FASTSKIP_STEP();
+    Chunk* chunk = shard->chunk.load(std::memory_order_acquire);
+    if (chunk != nullptr) {
+      FASTSKIP_STEP();
+      uint64_t cursor = chunk->cursor.load(std::memory_order_relaxed);
+      while (BackOf(cursor) - FrontOf(cursor) >= bytes) {
+        const uint64_t desired = part == Part::kEntry
+                                     ? cursor + bytes + kOneEntry
+                                     : cursor - (bytes << kOffsetBits);
+        FASTSKIP_STEP();
+        if (chunk->cursor.compare_exchange_weak(cursor, desired,
+                                                std::memory_order_relaxed,
+                                                std::memory_order_relaxed)) {
+          return chunk->At(part == Part::kEntry ? FrontOf(cursor)
+                                                : BackOf(desired));
+        }
+        NoteCollision();
+      }
+    }
+    if (chunk != nullptr && bytes > NextChunkSize() / 4) {
+      return AllocateAlone(part, bytes);
+    }
+    Refill(shard, chunk, bytes);
+  }
+}
+
+// Memory of its own for a request that would leave too much of a chunk unused.
+char* ShardedArena::AllocateAlone(Part part, size_t bytes) {
+  if (part == Part::kEntry) {
+    char* memory = TakeFromSource(bytes);
+    entries_alone_.fetch_add(1, std::memory_order_relaxed);
+    return memory;
+  }
+  char* memory = TakeFromSource(bytes + 63);
+  return reinterpret_cast<char*>(
+      RoundUpToLine(reinterpret_cast<uintptr_t>(memory)));
+}
+
+ShardedArena::Shard* ShardedArena::MyShard() {
+  // Acquire: whoever sees more shards in use sees them made.
+  const uint32_t in_use = shards_in_use_.load(std::memory_order_acquire);
+  if (in_use == 1) return &first_shard_;
+  const uint32_t mine = ThreadNumber() % in_use;
+  if (mine == 0) return &first_shard_;
+  return &more_shards_.load(std::memory_order_acquire)[mine - 1];
+}
+
+// Doubles the shards in use. A stale `in_use` only means that the CAS fails.
+void ShardedArena::NoteCollision() {
+  uint32_t in_use = shards_in_use_.load(std::memory_order_relaxed);
+  if (in_use >= max_shards_) return;
+  FASTSKIP_STEP();
+  if (more_shards_.load(std::memory_order_acquire) == nullptr) {
+    const size_t count = max_shards_ - 1;
+    // Not worth failing an allocation for.
+    char* memory;
+    try {
+      memory = TakeFromSource(count * sizeof(Shard) + 63);
+    } catch (const std::bad_alloc&) {
+      return;
+    }
+    auto* shards = reinterpret_cast<Shard*>(
+        RoundUpToLine(reinterpret_cast<uintptr_t>(memory)));
+    for (size_t i = 0; i < count; ++i) new (&shards[i]) Shard;
+    Shard* expected = nullptr;
+    FASTSKIP_STEP();
+    if (!more_shards_.compare_exchange_strong(expected, shards,
+                                              std::memory_order_release,
+                                              std::memory_order_relaxed)) {
+      return;  // another thread made them; a kilobyte is lost, once
+    }
+  }
+  shards_in_use_.compare_exchange_strong(
+      in_use, std::min(in_use * 2, max_shards_), std::memory_order_release,
+      std::memory_order_relaxed);
+}
+
+size_t ShardedArena::NextChunkSize() const {
+  const size_t share =
+      reserved_.load(std::memory_order_relaxed) /
+      (kGrowth * shards_in_use_.load(std::memory_order_relaxed));
+  return std::min(kMaxChunk, std::max(kFirstChunk, share));
+}
+
+char* ShardedArena::TakeFromSource(size_t bytes) {
+  char* memory = source_->AllocateChunk(bytes);
+  if ((reinterpret_cast<uintptr_t>(memory + bytes) & ~kAddressMask) != 0) {
+    // The factory has refused processes whose heap lies out of reach; nothing
+    // sound can be done with such memory, and an insert cannot report it.
+    std::fprintf(stderr, "fastskip: address %p does not fit 48 bits\n",
+                 static_cast<void*>(memory));
+    std::abort();
+  }
+  reserved_.fetch_add(bytes, std::memory_order_relaxed);
+  return memory;
+}
+
+ShardedArena::Chunk* ShardedArena::NewChunk(size_t room) {
+  const size_t bytes =
+      std::max(NextChunkSize(), room + sizeof(Chunk) + 2 * 63);
+  char* memory = TakeFromSource(bytes);
+  const uintptr_t begin = RoundUpToLine(reinterpret_cast<uintptr_t>(memory));
+  const uintptr_t end =
+      reinterpret_cast<uintptr_t>(memory + bytes) & ~uintptr_t{63};
+  return new (reinterpret_cast<void*>(begin)) Chunk(end - begin);
+}
+
+// Replaces `exhausted` by a chunk in which `room` bytes fit.
+void ShardedArena::Refill(Shard* shard, Chunk* exhausted, size_t room) {
+  FASTSKIP_STEP();
+  Chunk* fresh = parked_.exchange(nullptr, std::memory_order_acquire);
+  if (fresh == nullptr || fresh->end - sizeof(Chunk) < room) {
+    fresh = NewChunk(room);
+  }
+  fresh->older = exhausted;
+  FASTSKIP_STEP();
+  if (!shard->chunk.compare_exchange_strong(exhausted, fresh,
+                                            std::memory_order_release,
+                                            std::memory_order_relaxed)) {
+    FASTSKIP_STEP();
+    parked_.exchange(fresh, std::memory_order_release);
+  }
+}
+
+ShardedArena::Stats ShardedArena::GetStats() const {
+  Stats stats;
+  stats.reserved = reserved_.load(std::memory_order_relaxed);
+  stats.entries = entries_alone_.load(std::memory_order_relaxed);
+  stats.shards_used = shards_in_use_.load(std::memory_order_relaxed);
+  const Shard* more = more_shards_.load(std::memory_order_acquire);
+  const uint32_t shards = more == nullptr ? 1 : max_shards_;
+  for (uint32_t i = 0; i < shards; ++i) {
+    const Shard& shard = i == 0 ? first_shard_ : more[i - 1];
+    const Chunk* chunk = shard.chunk.load(std::memory_order_acquire);
+    bool open = true;
+    for (; chunk != nullptr; chunk = chunk->older, open = false) {
+      const uint64_t cursor = chunk->cursor.load(std::memory_order_relaxed);
+      stats.entries += cursor >> (2 * kOffsetBits);
+      if (open) stats.idle += BackOf(cursor) - FrontOf(cursor);
+    }
+  }
+  return stats;
+}
+
+}  // namespace fastskip
