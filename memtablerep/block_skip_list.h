@@ -60,6 +60,9 @@ class ShardedArena;
 
 class BlockSkipList {
  public:
+  // Splits leave at least seven words in a block on average: enough for 7^24
+  // entries. (Blocks of a few slots, which tests use, run out of it; then
+  // further blocks stay unposted.)
   static constexpr int kMaxLevels = 24;
 
   class Iterator;
@@ -78,7 +81,7 @@ class BlockSkipList {
     uint64_t splits = 0;
     uint64_t cas_retries = 0;   // a CAS of a slot, a next or the root that lost
     uint64_t unposted = 0;      // blocks the upper levels never learnt of,
-                                // since memory for it was refused
+                                // for want of memory or of levels
     uint32_t levels = 0;
     bool uses_labels = false;   // the whole list goes by order labels
   };

@@ -185,8 +185,10 @@ class FastSkipListRep final : public MemTableRep {
   }
 
   void Insert(KeyHandle handle) override { InsertKey(handle); }
+  // One writer at a time, which RocksDB hands from thread to thread with
+  // synchronisation: so the writer's finger may be the rep's.
   bool InsertKey(KeyHandle handle) override {
-    return list_.Insert(static_cast<const char*>(handle));
+    return list_.Insert(static_cast<const char*>(handle), &finger_);
   }
 
   void InsertWithHint(KeyHandle handle, void** hint) override {
@@ -199,15 +201,17 @@ class FastSkipListRep final : public MemTableRep {
   // RocksDB frees the hint of a batch with delete[], and after a DeleteRange
   // hands one table the hint of another: it is neither read nor written.
   void InsertWithHintConcurrently(KeyHandle handle, void**) override {
-    InsertKey(handle);
+    InsertKeyConcurrently(handle);
   }
   bool InsertKeyWithHintConcurrently(KeyHandle handle, void**) override {
-    return InsertKey(handle);
+    return InsertKeyConcurrently(handle);
   }
 
-  void InsertConcurrently(KeyHandle handle) override { InsertKey(handle); }
+  void InsertConcurrently(KeyHandle handle) override {
+    InsertKeyConcurrently(handle);
+  }
   bool InsertKeyConcurrently(KeyHandle handle) override {
-    return InsertKey(handle);
+    return list_.Insert(static_cast<const char*>(handle));
   }
 
   // BatchPostProcess, MarkReadOnly and MarkFlushed stay as they are: an insert
@@ -317,6 +321,7 @@ class FastSkipListRep final : public MemTableRep {
   RepChunkSource source_;
   ShardedArena arena_;
   BlockSkipList list_;
+  BlockSkipList::Finger finger_;
 };
 
 // About `target_sample_size` different entries out of about `num_entries`, each
