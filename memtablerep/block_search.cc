@@ -48,29 +48,64 @@ void ResolveTies(const Ordering& ordering, int level, const Key& key,
   }
 }
 
+// The words nearest to `begin` on both sides, in one pass without branches:
+// with `begin` subtracted modulo 2^64, the words not below it come first, in
+// order, and those below it last.
+struct Nearest {
+  uint64_t below = kNoWord;
+  uint64_t not_below = kNoWord;
+};
+
+Nearest FindNearest(const Words& words, uint64_t begin) {
+  constexpr int kLanes = 4;  // independent chains of minima and maxima
+  uint64_t least[kLanes];
+  uint64_t greatest[kLanes];
+  for (int lane = 0; lane < kLanes; ++lane) {
+    least[lane] = greatest[lane] = words.slot[lane % Block::kSlots] - begin;
+  }
+  constexpr int kWhole = Block::kSlots / kLanes * kLanes;
+  for (int i = 0; i < kWhole; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const uint64_t x = words.slot[i + lane] - begin;
+      least[lane] = x < least[lane] ? x : least[lane];
+      greatest[lane] = x > greatest[lane] ? x : greatest[lane];
+    }
+  }
+  for (int i = kWhole; i < Block::kSlots; ++i) {
+    least[0] = std::min(least[0], words.slot[i] - begin);
+    greatest[0] = std::max(greatest[0], words.slot[i] - begin);
+  }
+  const uint64_t first = std::min(std::min(least[0], least[1]),
+                                  std::min(least[2], least[3])) + begin;
+  const uint64_t last = std::max(std::max(greatest[0], greatest[1]),
+                                 std::max(greatest[2], greatest[3])) + begin;
+  Nearest nearest;
+  if (last < begin) nearest.below = last;
+  if (first >= begin) nearest.not_below = first;
+  return nearest;
+}
+
 void LocateByDisc(const Ordering& ordering, int level, const Key& key,
                   unsigned need, Visit* visit) {
   const uint64_t tie_begin = uint64_t{visit->disc} << kDiscShift;
   const uint64_t tie_end = tie_begin + (uint64_t{1} << kDiscShift);
-  uint64_t below = 0;  // no word is 0
-  uint64_t above = kNoWord;
-  int ties = 0;
-  for (uint64_t w : visit->words.slot) {
-    const bool is_below = w < tie_begin;
-    const bool is_above = w >= tie_end;
-    below = is_below && w > below ? w : below;
-    above = is_above && w < above ? w : above;
-    ties += !is_below && !is_above;
-  }
+  const Nearest nearest = FindNearest(visit->words, tie_begin);
+  const uint64_t below = nearest.below;
+  uint64_t above = nearest.not_below;
   Neighbours& near = visit->near;
   near = Neighbours();
-  if (ties != 0) ResolveTies(ordering, level, key, visit);
-  if (!near.pred_compared && below != 0) {
+  if (above < tie_end) {
+    ResolveTies(ordering, level, key, visit);
+    if (!near.succ_compared) {
+      above = FindNearest(visit->words, tie_end).not_below;
+    }
+  }
+  if (!near.pred_compared && !IsEmpty(below)) {
     near.pred = (need & kNeedPred) ? ExtremeOfTies(ordering, level,
                                                    visit->words, below, 1)
                                    : below;
   }
-  if (!near.succ_compared && above < kNoWord) {
+  if (!near.succ_compared && !IsEmpty(above)) {
     near.succ = (need & kNeedSucc) ? ExtremeOfTies(ordering, level,
                                                    visit->words, above, -1)
                                    : above;
@@ -164,12 +199,11 @@ void Sort(const Ordering& ordering, int level, const Words& words,
   sorted->count = count;
 }
 
-int CountTies(const SortedWords& sorted) {
-  int ties = 0;
-  for (int i = 1; i < sorted.count; ++i) {
-    ties += DiscOf(sorted.word[i - 1]) == DiscOf(sorted.word[i]);
-  }
-  return ties;
+void TieCost::Add(uint32_t disc) {
+  run_ = count_ > 0 && disc == last_ ? run_ + 1 : 1;
+  cost_ += 2 * run_ - 1;  // the squares of the runs, summed up
+  last_ = disc;
+  ++count_;
 }
 
 void Prepare(const Ordering& ordering, const Block& block, const Key& key,
@@ -218,11 +252,12 @@ bool IsMoved(const Ordering& ordering, int level, uint64_t word,
 
 bool AnyMoved(const Ordering& ordering, int level, const Visit& visit) {
   if (IsEmpty(visit.next)) return false;
+  const uint64_t begin = uint64_t{DiscOf(visit.next)} << kDiscShift;
+  bool suspect = false;
+  for (uint64_t w : visit.words.slot) suspect |= w - begin < kNoWord - begin;
+  if (!suspect) return false;
   for (uint64_t w : visit.words.slot) {
-    if (DiscOf(w) >= DiscOf(visit.next) &&
-        IsMoved(ordering, level, w, visit.next)) {
-      return true;
-    }
+    if (IsMoved(ordering, level, w, visit.next)) return true;
   }
   return false;
 }
@@ -340,19 +375,17 @@ bool PlanDigests(const BirthPlan& plan, Block* block, uint32_t* discs,
     if (plan.fence == nullptr || block->is_head()) {
       block->flags |= Block::kVerifyPrefix;
     }
-    int ties = 0;
+    TieCost ties;
     for (int i = 0; good && i < plan.count; ++i) {
       discs[i] = DiscOfKey(*block, plan.keys[i], false);
-      if (i > 0) {
-        good = discs[i - 1] <= discs[i];
-        ties += discs[i - 1] == discs[i];
-      }
+      good = i == 0 || discs[i - 1] <= discs[i];
+      ties.Add(discs[i]);
     }
     if (good && plan.fence != nullptr) {
       *fence_disc = DiscOfKey(*block, *plan.fence, false);
       good = discs[plan.count - 1] <= *fence_disc;
     }
-    good = good && ties <= plan.count / 4;
+    good = good && !ties.TooHigh();
   }
   if (!good) {
     block->kind = BlockKind::kLabels;

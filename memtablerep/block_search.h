@@ -108,8 +108,20 @@ struct SortedWords {
 void Sort(const Ordering& ordering, int level, const Words& words,
           SortedWords* sorted);
 
-// Adjacent words of equal discriminator, which only the comparator tells apart.
-int CountTies(const SortedWords& sorted);
+// What ties cost a search that goes by discriminators: a key that meets a run
+// of n words of its own discriminator takes n comparisons, and the n words of
+// the run attract that many keys. A search by labels takes about four.
+class TieCost {
+ public:
+  void Add(uint32_t disc);  // in ascending order
+  bool TooHigh() const { return cost_ > 4 * count_; }
+
+ private:
+  uint32_t last_ = 0;
+  int run_ = 0;
+  int count_ = 0;
+  int cost_ = 0;
+};
 
 // Which side of a key equal to it falls on.
 enum class Bound {

@@ -201,70 +201,103 @@ bool BlockSkipList::Append(const Ordering& ordering, Block* left,
   return true;
 }
 
-namespace {
-
-// The words of a full block, in order, with their keys.
-struct FullBlock {
-  SortedWords sorted;
-  Key keys[Block::kSlots];  // not set for the leftmost child of a level
-
-  FullBlock(const Ordering& ordering, int level, const Words& words) {
-    for (uint64_t w : words.slot) {
-      __builtin_prefetch(level == 0 ? EntryOf(w)
-                                    : reinterpret_cast<char*>(BlockOf(w)));
-    }
+// The words of a full block, in order, and their keys, decoded on demand: each
+// is a cache line that nothing else may have touched.
+class FullBlock {
+ public:
+  FullBlock(const Ordering& ordering, int level, const Words& words)
+      : level_(level) {
     Sort(ordering, level, words, &sorted);
-    for (int i = 0; i < sorted.count; ++i) {
-      const char* low = LowOf(level, sorted.word[i]);
-      if (low != nullptr) keys[i] = DecodeKey(low);
-    }
+    for (const uint64_t w : sorted.word) ties_.Add(DiscOf(w));
   }
+
+  bool ties_too_high() const { return ties_.TooHigh(); }
+
+  // The keys of the words from `from` on, of which the first is not the
+  // leftmost child of its level.
+  const Key* KeysFrom(int from) {
+    for (int i = from; i < decoded_; ++i) {
+      __builtin_prefetch(level_ == 0 ? EntryOf(sorted.word[i])
+                                     : LowOf(level_, sorted.word[i]));
+    }
+    while (decoded_ > from) {
+      --decoded_;
+      keys_[decoded_] = DecodeKey(LowOf(level_, sorted.word[decoded_]));
+    }
+    return &keys_[from];
+  }
+
+  // Where to cut into halves: not within a run of ties, if it can be helped,
+  // since every key of the run would have to be compared with the new bound.
+  int Middle() const {
+    constexpr int kHalf = Block::kSlots / 2;
+    for (int off = 0; off <= Block::kSlots / 4; ++off) {
+      if (IsBoundary(kHalf + off)) return kHalf + off;
+      if (IsBoundary(kHalf - off)) return kHalf - off;
+    }
+    return kHalf;
+  }
+
+  SortedWords sorted;
+
+ private:
+  bool IsBoundary(int i) const {
+    return i > 0 && DiscOf(sorted.word[i - 1]) != DiscOf(sorted.word[i]);
+  }
+
+  const int level_;
+  int decoded_ = Block::kSlots;  // keys_ is set from here on
+  Key keys_[Block::kSlots];
+  TieCost ties_;
 };
 
-}  // namespace
+// Fills `right` with the words of `full` from `from` on. False, and nothing
+// done, when it would have to be a label block and `labels` does not permit.
+bool BlockSkipList::FillRight(const Ordering& ordering, FullBlock* full,
+                              int from, uint64_t next, Labels labels,
+                              Block* right) const {
+  const Key* keys = full->KeysFrom(from);
+  const int count = Block::kSlots - from;
+  Key fence;
+  BirthPlan plan{keys, count, nullptr, keys[0], keys[count - 1]};
+  if (!IsEmpty(next)) {
+    fence = DecodeKey(BlockOf(next)->anchor);
+    plan.fence = &fence;
+    plan.scale_high = fence;
+  }
+  right->anchor = keys[0].entry;
+  uint32_t discs[Block::kSlots];
+  uint32_t fence_disc = 0;
+  if (!ordering.digests() || !PlanDigests(plan, right, discs, &fence_disc)) {
+    if (labels == Labels::kNo) return false;
+    PlanLabels(plan, discs, &fence_disc);
+  }
+  for (int i = 0; i < count; ++i) {
+    right->slots[i].store(
+        MakeWord(discs[i], EntryOf(full->sorted.word[from + i])),
+        std::memory_order_relaxed);  // not published yet
+  }
+  if (!IsEmpty(next)) {
+    right->next.store(MakeWord(fence_disc, BlockOf(next)),
+                      std::memory_order_relaxed);  // not published yet
+  }
+  return true;
+}
 
 // Moves the upper part of `left`, which is full, into a new right neighbour.
 // Whoever loses the race for `next` looks again.
 void BlockSkipList::Split(const Ordering& ordering, Block* left,
                           const Visit& visit, Path* path) {
-  constexpr int kSlots = Block::kSlots;
-  const FullBlock full(ordering, left->level, visit.words);
-  Key fence;
-  if (!IsEmpty(visit.next)) fence = DecodeKey(BlockOf(visit.next)->anchor);
-  const Key* fence_or_null = IsEmpty(visit.next) ? nullptr : &fence;
-  const auto plan_from = [&](int from) {
-    return BirthPlan{&full.keys[from], kSlots - from, fence_or_null,
-                     full.keys[from],
-                     fence_or_null ? fence : full.keys[kSlots - 1]};
-  };
-
+  FullBlock full(ordering, left->level, visit.words);
   Block* right = NewBlock(left->level);
-  uint32_t discs[kSlots];
-  uint32_t fence_disc = 0;
-  // Where discriminators have become useless here, a new block that tells the
-  // keys apart takes all it can. On level 0 a head has no `low` to keep.
-  const bool poor = left->kind == BlockKind::kLabels ||
-                    CountTies(full.sorted) > kSlots / 4;
+  // Where discriminators have become useless, a new block that tells the keys
+  // apart takes all it can. On level 0 a head has no `low` to keep.
+  const bool poor = left->kind == BlockKind::kLabels || full.ties_too_high();
   int from = left->is_head() && left->level == 0 ? 0 : 1;
-  right->anchor = full.keys[from].entry;
-  if (!poor || !ordering.digests() ||
-      !PlanDigests(plan_from(from), right, discs, &fence_disc)) {
-    from = kSlots / 2;
-    right->anchor = full.keys[from].entry;
-    if (!ordering.digests() ||
-        !PlanDigests(plan_from(from), right, discs, &fence_disc)) {
-      PlanLabels(plan_from(from), discs, &fence_disc);
-    }
-  }
-  for (int i = from; i < kSlots; ++i) {
-    const uint64_t word = full.sorted.word[i];
-    right->slots[i - from].store(
-        MakeWord(discs[i - from], EntryOf(word)),
-        std::memory_order_relaxed);  // not published yet
-  }
-  if (fence_or_null != nullptr) {
-    right->next.store(MakeWord(fence_disc, BlockOf(visit.next)),
-                      std::memory_order_relaxed);  // not published yet
+  if (!poor ||
+      !FillRight(ordering, &full, from, visit.next, Labels::kNo, right)) {
+    from = full.Middle();
+    FillRight(ordering, &full, from, visit.next, Labels::kYes, right);
   }
 
   Visit after;
@@ -278,8 +311,10 @@ void BlockSkipList::Split(const Ordering& ordering, Block* left,
   CountBlock(left->level);
   splits_.fetch_add(1, std::memory_order_relaxed);
   ClearMoved(ordering, left, after);
-  const int lowest = full.keys[0].entry != nullptr ? 0 : 1;
-  Post(right, Scale{full.keys[lowest], full.keys[kSlots - 1]}, path);
+  const char* low = LowOf(left->level, full.sorted.word[0]);
+  if (low == nullptr) low = LowOf(left->level, full.sorted.word[1]);
+  const Key* keys = full.KeysFrom(from);
+  Post(right, Scale{DecodeKey(low), keys[Block::kSlots - 1 - from]}, path);
 }
 
 // Empties the slots of `block` that `visit` saw moved. Any thread may do it for

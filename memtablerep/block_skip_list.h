@@ -56,6 +56,7 @@
 
 namespace fastskip {
 
+class FullBlock;
 class ShardedArena;
 
 class BlockSkipList {
@@ -136,6 +137,7 @@ class BlockSkipList {
   struct Scale {
     Key low, high;
   };
+  enum class Labels { kNo, kYes };
   enum class Outcome { kInserted, kDuplicate, kViolation };
 
   Ordering CurrentOrdering() const;
@@ -154,6 +156,8 @@ class BlockSkipList {
               const Key& key, const void* address, Path* path);
   void Split(const Ordering& ordering, Block* left, const Visit& visit,
              Path* path);
+  bool FillRight(const Ordering& ordering, FullBlock* full, int from,
+                 uint64_t next, Labels labels, Block* right) const;
   void ClearMoved(const Ordering& ordering, Block* block, const Visit& visit);
   void Post(Block* child, const Scale& scale, Path* path);
   bool GrowRoot(const Ordering& ordering, Block* root, Block* child,
