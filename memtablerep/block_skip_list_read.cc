@@ -154,11 +154,13 @@ bool BlockSkipList::Iterator::FindIn(const Ordering& ordering,
     fence = kNoWord;
   }
   if (!ordering.checks()) return true;
-  const bool has_left = position_ > 0;
-  if (has_left
-          ? CompareWord(ordering, 0, view_.word[position_ - 1], key) >= 0
-          : (!block_->is_head() &&
-             ordering.Compare(block_->anchor, key) != 0)) {
+  if (position_ > 0) {
+    if (CompareWord(ordering, 0, view_.word[position_ - 1], key) >= 0) {
+      return false;
+    }
+  } else if (!block_->is_head() &&
+             (bound == Bound::kBelow ||
+              ordering.Compare(block_->anchor, key) != 0)) {
     return false;
   }
   if (position_ < view_.count) {
