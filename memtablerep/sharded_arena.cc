@@ -26,8 +26,8 @@ uint64_t BackOf(uint64_t cursor) {
   return cursor >> kOffsetBits & kOffsetMask;
 }
 
-uintptr_t RoundUpToLine(uintptr_t address) {
-  return (address + 63) & ~uintptr_t{63};
+uintptr_t RoundUp(uintptr_t address, uintptr_t alignment) {
+  return (address + alignment - 1) & ~(alignment - 1);
 }
 
 // A number for each thread, dense enough to spread threads over shards.
@@ -45,16 +45,19 @@ uint32_t UsefulShards(uint32_t wanted) {
 
 }  // namespace
 
-// Stands at the beginning of its own memory, on a cache line of its own.
+// Stands at the beginning of its own memory. Entries need no alignment, so only
+// the end is rounded, for the blocks.
 struct ShardedArena::Chunk {
   std::atomic<uint64_t> cursor;
   Chunk* older = nullptr;
-  size_t end;
 
-  explicit Chunk(size_t bytes)
-      : cursor(MakeCursor(sizeof(Chunk), bytes)), end(bytes) {}
+  explicit Chunk(size_t bytes) : cursor(MakeCursor(sizeof(Chunk), bytes)) {}
 
   char* At(uint64_t offset) { return reinterpret_cast<char*>(this) + offset; }
+  size_t Room() const {
+    const uint64_t now = cursor.load(std::memory_order_relaxed);
+    return BackOf(now) - FrontOf(now);
+  }
 };
 
 static_assert(ShardedArena::kMaxChunk <= kOffsetMask, "an offset is 20 bits");
@@ -94,14 +97,15 @@ char* ShardedArena::Allocate(Part part, size_t bytes) {
         NoteCollision();
       }
     }
-    if (chunk != nullptr && bytes > NextChunkSize() / 4) {
+    if (reserved_.load(std::memory_order_relaxed) < kPiecemeal ||
+        bytes > NextChunkSize() / 4) {
       return AllocateAlone(part, bytes);
     }
     Refill(shard, chunk, bytes);
   }
 }
 
-// Memory of its own for a request that would leave too much of a chunk unused.
+// Memory of its own: nothing of it is left unused.
 char* ShardedArena::AllocateAlone(Part part, size_t bytes) {
   if (part == Part::kEntry) {
     char* memory = TakeFromSource(bytes);
@@ -110,7 +114,7 @@ char* ShardedArena::AllocateAlone(Part part, size_t bytes) {
   }
   char* memory = TakeFromSource(bytes + 63);
   return reinterpret_cast<char*>(
-      RoundUpToLine(reinterpret_cast<uintptr_t>(memory)));
+      RoundUp(reinterpret_cast<uintptr_t>(memory), 64));
 }
 
 ShardedArena::Shard* ShardedArena::MyShard() {
@@ -137,7 +141,7 @@ void ShardedArena::NoteCollision() {
       return;
     }
     auto* shards = reinterpret_cast<Shard*>(
-        RoundUpToLine(reinterpret_cast<uintptr_t>(memory)));
+        RoundUp(reinterpret_cast<uintptr_t>(memory), 64));
     for (size_t i = 0; i < count; ++i) new (&shards[i]) Shard;
     Shard* expected = nullptr;
     FASTSKIP_STEP();
@@ -156,7 +160,9 @@ size_t ShardedArena::NextChunkSize() const {
   const size_t share =
       reserved_.load(std::memory_order_relaxed) /
       (kGrowth * shards_in_use_.load(std::memory_order_relaxed));
-  return std::min(kMaxChunk, std::max(kFirstChunk, share));
+  size_t size = kMinChunk;
+  while (size < kMaxChunk && size * 2 <= share) size *= 2;
+  return size;
 }
 
 char* ShardedArena::TakeFromSource(size_t bytes) {
@@ -174,9 +180,10 @@ char* ShardedArena::TakeFromSource(size_t bytes) {
 
 ShardedArena::Chunk* ShardedArena::NewChunk(size_t room) {
   const size_t bytes =
-      std::max(NextChunkSize(), room + sizeof(Chunk) + 2 * 63);
+      std::max(NextChunkSize(), room + sizeof(Chunk) + alignof(Chunk) + 63);
   char* memory = TakeFromSource(bytes);
-  const uintptr_t begin = RoundUpToLine(reinterpret_cast<uintptr_t>(memory));
+  const uintptr_t begin =
+      RoundUp(reinterpret_cast<uintptr_t>(memory), alignof(Chunk));
   const uintptr_t end =
       reinterpret_cast<uintptr_t>(memory + bytes) & ~uintptr_t{63};
   return new (reinterpret_cast<void*>(begin)) Chunk(end - begin);
@@ -186,7 +193,7 @@ ShardedArena::Chunk* ShardedArena::NewChunk(size_t room) {
 void ShardedArena::Refill(Shard* shard, Chunk* exhausted, size_t room) {
   FASTSKIP_STEP();
   Chunk* fresh = parked_.exchange(nullptr, std::memory_order_acquire);
-  if (fresh == nullptr || fresh->end - sizeof(Chunk) < room) {
+  if (fresh == nullptr || fresh->Room() < room) {
     fresh = NewChunk(room);
   }
   fresh->older = exhausted;

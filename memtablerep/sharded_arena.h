@@ -23,10 +23,12 @@
 //   3. A shard's word names the chunk in use; it only ever moves on to a chunk
 //      not used before, which names the old one as `older`. A chunk that loses
 //      the race to be installed is parked for the next refill.
-//   4. Beyond the first, no chunk is larger than 1/kGrowth of what has been
-//      reserved, divided by the shards in use: RocksDB counts the unused tail
-//      of a chunk as used when it decides to flush. A request of more than a
-//      quarter of the next chunk gets memory of its own.
+//   4. RocksDB counts the unused tail of a chunk as used when it decides to
+//      flush. So until kPiecemeal bytes are reserved each request gets memory
+//      of its own; then chunks are at most 1/kGrowth of what is reserved,
+//      divided by the shards in use. A request of more than a quarter of the
+//      next chunk gets memory of its own at any time. Chunk sizes are powers
+//      of two, which fill RocksDB's arena blocks without remainder.
 //   5. Every address handed out fits 48 bits, so that a word of the list can
 //      hold it.
 //
@@ -55,9 +57,10 @@ class ChunkSource {
 
 class ShardedArena {
  public:
-  static constexpr size_t kFirstChunk = 1024;     // bytes
+  static constexpr size_t kPiecemeal = 32 << 10;  // bytes
+  static constexpr size_t kMinChunk = 2 << 10;    // bytes
   static constexpr size_t kMaxChunk = 256 << 10;  // bytes
-  static constexpr size_t kGrowth = 32;
+  static constexpr size_t kGrowth = 16;
   static constexpr uint32_t kMaxShards = 1024;
 
   // `shards`: the most shards that may come into use, 1 to kMaxShards; never
