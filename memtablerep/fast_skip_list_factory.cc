@@ -186,6 +186,18 @@ std::string FastSkipListRepFactory::GetPrintableOptions() const {
          "\n  key_order: " + (order != nullptr ? order : "?") + "\n";
 }
 
+Status FastSkipListRepFactory::ConfigureOptions(
+    const ConfigOptions& config_options,
+    const std::unordered_map<std::string, std::string>& options,
+    std::unordered_map<std::string, std::string>* unused) {
+  const Status status =
+      MemTableRepFactory::ConfigureOptions(config_options, options, unused);
+  // Whoever configures a whole column family takes NotFound to mean that the
+  // column family has no such option, and drops the message.
+  if (!status.IsNotFound()) return status;
+  return Status::InvalidArgument(kClassName(), status.getState());
+}
+
 Status FastSkipListRepFactory::PrepareOptions(
     const ConfigOptions& config_options) {
   const Status status = CheckFastSkipListOptions(options_);

@@ -20,6 +20,7 @@
 
 #include <cstdint>
 #include <string>
+#include <unordered_map>
 
 #include "rocksdb/memtablerep.h"
 #include "rocksdb/rocksdb_namespace.h"
@@ -102,6 +103,13 @@ class FastSkipListRepFactory : public ROCKSDB_NAMESPACE::MemTableRepFactory {
 
   bool IsInsertConcurrentlySupported() const override { return true; }
   bool CanHandleDuplicatedKey() const override { return true; }
+
+ protected:
+  // Names an unknown option; RocksDB alone would name "memtable_factory".
+  ROCKSDB_NAMESPACE::Status ConfigureOptions(
+      const ROCKSDB_NAMESPACE::ConfigOptions& config_options,
+      const std::unordered_map<std::string, std::string>& options,
+      std::unordered_map<std::string, std::string>* unused) override;
 
  private:
   FastSkipListOptions options_;
