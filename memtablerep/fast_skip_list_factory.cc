@@ -2,6 +2,7 @@
 //
 // The factory: its options, their text form, and what is refused.
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -138,6 +139,25 @@ bool IsBytewise(const Comparator* comparator) {
           std::strcmp(comparator->Name(), BytewiseComparator()->Name()) == 0);
 }
 
+Status CheckValues(const FastSkipListOptions& options) {
+  if (options.shards < FastSkipListOptions::kMinShards ||
+      options.shards > FastSkipListOptions::kMaxShards) {
+    return RefuseShards(std::to_string(options.shards));
+  }
+  if (NameOf(options.key_order) == nullptr) {
+    return RefuseKeyOrder(
+        std::to_string(static_cast<int>(options.key_order)));
+  }
+  return Status::OK();
+}
+
+FastSkipListOptions Nearest(FastSkipListOptions options) {
+  options.shards = std::clamp(options.shards, FastSkipListOptions::kMinShards,
+                              FastSkipListOptions::kMaxShards);
+  if (NameOf(options.key_order) == nullptr) options.key_order = KeyOrder::kAuto;
+  return options;
+}
+
 // Addresses of the two places that malloc takes memory from.
 Status CheckAddresses() {
   for (const size_t bytes : {size_t{64}, size_t{4} << 20}) {
@@ -163,27 +183,23 @@ Status CheckAddressWidth(const void* address) {
 }
 
 Status CheckFastSkipListOptions(const FastSkipListOptions& options) {
-  if (options.shards < FastSkipListOptions::kMinShards ||
-      options.shards > FastSkipListOptions::kMaxShards) {
-    return RefuseShards(std::to_string(options.shards));
-  }
-  if (NameOf(options.key_order) == nullptr) {
-    return RefuseKeyOrder(
-        std::to_string(static_cast<int>(options.key_order)));
-  }
-  return CheckAddresses();
+  const Status status = CheckValues(options);
+  return status.ok() ? CheckAddresses() : status;
 }
 
 FastSkipListRepFactory::FastSkipListRepFactory(
     const FastSkipListOptions& options)
-    : options_(options) {
+    : refusal_(CheckValues(options)), options_(Nearest(options)) {
   RegisterOptions(&options_, OptionTable());
 }
 
+Status FastSkipListRepFactory::Check() const {
+  return refusal_.ok() ? CheckFastSkipListOptions(options_) : refusal_;
+}
+
 std::string FastSkipListRepFactory::GetPrintableOptions() const {
-  const char* const order = NameOf(options_.key_order);
   return "  shards: " + std::to_string(options_.shards) +
-         "\n  key_order: " + (order != nullptr ? order : "?") + "\n";
+         "\n  key_order: " + NameOf(options_.key_order) + "\n";
 }
 
 Status FastSkipListRepFactory::ConfigureOptions(
@@ -200,14 +216,14 @@ Status FastSkipListRepFactory::ConfigureOptions(
 
 Status FastSkipListRepFactory::PrepareOptions(
     const ConfigOptions& config_options) {
-  const Status status = CheckFastSkipListOptions(options_);
+  const Status status = Check();
   return status.ok() ? MemTableRepFactory::PrepareOptions(config_options)
                      : status;
 }
 
 Status FastSkipListRepFactory::ValidateOptions(
     const DBOptions& db_options, const ColumnFamilyOptions& cf_options) const {
-  const Status status = CheckFastSkipListOptions(options_);
+  const Status status = Check();
   if (!status.ok()) return status;
   if (options_.key_order == KeyOrder::kBytewise &&
       !IsBytewise(cf_options.comparator)) {

@@ -374,10 +374,7 @@ KeyOrder ListOrder(FastSkipListOptions::KeyOrder order,
 MemTableRep* FastSkipListRepFactory::CreateMemTableRep(
     const MemTableRep::KeyComparator& comparator, Allocator* allocator,
     const SliceTransform*, Logger*) {
-  const uint32_t shards =
-      std::clamp(options_.shards, FastSkipListOptions::kMinShards,
-                 FastSkipListOptions::kMaxShards);
-  return new FastSkipListRep(comparator, allocator, shards,
+  return new FastSkipListRep(comparator, allocator, options_.shards,
                              ListOrder(options_.key_order, comparator));
 }
 

@@ -76,6 +76,9 @@ class FastSkipListRepFactory : public ROCKSDB_NAMESPACE::MemTableRepFactory {
   static const char* kClassName() { return "FastSkipListRepFactory"; }
   static const char* kNickName() { return "fastskip"; }
 
+  // Impossible options are replaced by the nearest possible ones (a constructor
+  // cannot refuse, and DB::CreateColumnFamily does not ask), and the factory
+  // stays refused by PrepareOptions and ValidateOptions.
   explicit FastSkipListRepFactory(
       const FastSkipListOptions& options = FastSkipListOptions());
 
@@ -92,8 +95,7 @@ class FastSkipListRepFactory : public ROCKSDB_NAMESPACE::MemTableRepFactory {
       const ROCKSDB_NAMESPACE::DBOptions& db_options,
       const ROCKSDB_NAMESPACE::ColumnFamilyOptions& cf_options) const override;
 
-  // `comparator` and `allocator` outlive the memtable. Where nobody asked
-  // ValidateOptions, `shards` is taken as the nearest possible value.
+  // `comparator` and `allocator` outlive the memtable.
   using ROCKSDB_NAMESPACE::MemTableRepFactory::CreateMemTableRep;
   ROCKSDB_NAMESPACE::MemTableRep* CreateMemTableRep(
       const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator& comparator,
@@ -112,6 +114,9 @@ class FastSkipListRepFactory : public ROCKSDB_NAMESPACE::MemTableRepFactory {
       std::unordered_map<std::string, std::string>* unused) override;
 
  private:
+  ROCKSDB_NAMESPACE::Status Check() const;
+
+  const ROCKSDB_NAMESPACE::Status refusal_;  // of what the constructor got
   FastSkipListOptions options_;
 };
 

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+// The factory as RocksDB's options see it: names, text forms, OPTIONS files,
+// and what is refused, with a message that names it.
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "memtablerep/address_width.h"
+#include "memtablerep/fast_skip_list_rep.h"
+#include "plugin/fastskip_c.h"
+#include "plugin/register.h"
+#include "rocksdb/convenience.h"
+#include "rocksdb/db.h"
+#include "rocksdb/options.h"
+#include "rocksdb/utilities/object_registry.h"
+#include "rocksdb/utilities/options_util.h"
+#include "tests/test_util.h"
+
+namespace fastskip {
+namespace test {
+namespace {
+
+using Order = FastSkipListOptions::KeyOrder;
+using Factory = std::shared_ptr<rdb::MemTableRepFactory>;
+
+FastSkipListOptions MakeOptions(uint32_t shards, Order order) {
+  FastSkipListOptions options;
+  options.shards = shards;
+  options.key_order = order;
+  return options;
+}
+
+Factory MakeFactory(uint32_t shards, Order order) {
+  return Factory(NewFastSkipListRepFactory(MakeOptions(shards, order)));
+}
+
+// As strict as RocksDB's text options can be.
+rdb::ConfigOptions Strict() {
+  rdb::ConfigOptions config;
+  config.ignore_unknown_options = false;
+  config.ignore_unsupported_options = false;
+  return config;
+}
+
+class OptionsTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { RegisterFastSkip(); }
+
+  void SetUp() override {
+    path_ = ::testing::TempDir() + "fastskip_options_" +
+            std::to_string(::getpid());
+    ASSERT_TRUE(rdb::DestroyDB(path_, rdb::Options()).ok());
+  }
+  void TearDown() override {
+    EXPECT_TRUE(rdb::DestroyDB(path_, rdb::Options()).ok());
+  }
+
+  rdb::Status Open(const Factory& factory, const rdb::Comparator* comparator,
+                   std::unique_ptr<rdb::DB>* db) {
+    rdb::Options options;
+    options.create_if_missing = true;
+    options.memtable_factory = factory;
+    options.comparator = comparator;
+    rdb::DB* opened = nullptr;
+    const rdb::Status status = rdb::DB::Open(options, path_, &opened);
+    db->reset(opened);
+    return status;
+  }
+
+  std::string path_;
+};
+
+void ExpectOptions(const Factory& factory, uint32_t shards, Order order) {
+  ASSERT_NE(factory, nullptr);
+  EXPECT_STREQ(factory->Name(), "FastSkipListRepFactory");
+  EXPECT_TRUE(factory->IsInstanceOf("fastskip"));
+  EXPECT_TRUE(factory->IsInstanceOf("FastSkipListRepFactory"));
+  EXPECT_NE(factory->CheckedCast<FastSkipListRepFactory>(), nullptr);
+  const auto* options = factory->GetOptions<FastSkipListOptions>();
+  ASSERT_NE(options, nullptr);
+  EXPECT_EQ(options->shards, shards);
+  EXPECT_EQ(options->key_order, order);
+}
+
+void ExpectMentions(const rdb::Status& status,
+                    const std::vector<std::string>& words) {
+  EXPECT_FALSE(status.ok());
+  for (const std::string& word : words) {
+    EXPECT_NE(status.ToString().find(word), std::string::npos)
+        << status.ToString() << " does not mention " << word;
+  }
+}
+
+TEST_F(OptionsTest, Defaults) {
+  const Factory factory(NewFastSkipListRepFactory());
+  ExpectOptions(factory, 16, Order::kAuto);
+  EXPECT_TRUE(factory->IsInsertConcurrentlySupported());
+  EXPECT_TRUE(factory->CanHandleDuplicatedKey());
+  EXPECT_NE(factory->GetPrintableOptions().find("shards: 16"),
+            std::string::npos);
+  EXPECT_NE(factory->GetPrintableOptions().find("key_order: auto"),
+            std::string::npos);
+}
+
+TEST_F(OptionsTest, TextForms) {
+  const struct {
+    const char* text;
+    uint32_t shards;
+    Order order;
+  } cases[] = {
+      {"fastskip", 16, Order::kAuto},
+      {"FastSkipListRepFactory", 16, Order::kAuto},
+      {"fastskip:1", 1, Order::kAuto},
+      {"fastskip:1024", 1024, Order::kAuto},
+      {"FastSkipListRepFactory:8", 8, Order::kAuto},
+      {"id=fastskip", 16, Order::kAuto},
+      {"id=fastskip;shards=8;key_order=bytewise", 8, Order::kBytewise},
+      {"id=fastskip; key_order=comparator", 16, Order::kComparator},
+      {"id=fastskip:4;key_order=auto", 4, Order::kAuto},
+      {"id=fastskip:4;shards=5", 5, Order::kAuto},
+      {"id=FastSkipListRepFactory;shards=2", 2, Order::kAuto},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.text);
+    Factory factory;
+    const rdb::Status status =
+        rdb::MemTableRepFactory::CreateFromString(Strict(), c.text, &factory);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+    ExpectOptions(factory, c.shards, c.order);
+
+    // The same inside a whole set of options.
+    rdb::ColumnFamilyOptions family;
+    const rdb::Status whole = rdb::GetColumnFamilyOptionsFromString(
+        Strict(), rdb::ColumnFamilyOptions(),
+        std::string("memtable_factory={") + c.text + "}", &family);
+    ASSERT_TRUE(whole.ok()) << whole.ToString();
+    ExpectOptions(family.memtable_factory, c.shards, c.order);
+  }
+}
+
+TEST_F(OptionsTest, BadTextIsRefusedByNameAndValue) {
+  const struct {
+    const char* text;
+    std::vector<std::string> mentions;
+  } cases[] = {
+      {"fastskip:", {"shards="}},
+      {"fastskip:0", {"shards=0"}},
+      {"fastskip:1025", {"shards=1025", "1024"}},
+      {"fastskip:-1", {"shards=-1"}},
+      {"fastskip:8:9", {"shards=8:9"}},
+      {"fastskip:many", {"shards=many"}},
+      {"FastSkipListRepFactory:0", {"shards=0"}},
+      {"id=fastskip;shards=0", {"shards=0"}},
+      {"id=fastskip;shards=-1", {"shards=-1"}},
+      {"id=fastskip;shards=", {"shards="}},
+      {"id=fastskip;shards=8k", {"shards=8k"}},
+      {"id=fastskip;shards=99999999999999999999",
+       {"shards=99999999999999999999"}},
+      {"id=fastskip;key_order=foo", {"key_order=foo", "bytewise"}},
+      {"id=fastskip;key_order=", {"key_order="}},
+      {"id=fastskip;key_order=Auto", {"key_order=Auto"}},
+      {"id=fastskip;no_such_option=1", {"no_such_option"}},
+      {"id=fastskip;shards=8;lookahead=3", {"lookahead"}},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.text);
+    // RocksDB's default configuration: what it does not support it ignores.
+    for (const rdb::ConfigOptions& config :
+         {Strict(), rdb::ConfigOptions()}) {
+      Factory factory;
+      ExpectMentions(rdb::MemTableRepFactory::CreateFromString(config, c.text,
+                                                               &factory),
+                     c.mentions);
+      rdb::ColumnFamilyOptions family;
+      ExpectMentions(rdb::GetColumnFamilyOptionsFromString(
+                         config, rdb::ColumnFamilyOptions(),
+                         std::string("memtable_factory={") + c.text + "}",
+                         &family),
+                     c.mentions);
+    }
+  }
+}
+
+TEST_F(OptionsTest, TextReproducesAnEqualFactory) {
+  for (const uint32_t shards : {1u, 16u, 1024u}) {
+    for (const Order order :
+         {Order::kAuto, Order::kBytewise, Order::kComparator}) {
+      const Factory factory = MakeFactory(shards, order);
+      const std::string text = factory->ToString(Strict());
+      SCOPED_TRACE(text);
+      Factory again;
+      ASSERT_TRUE(rdb::MemTableRepFactory::CreateFromString(Strict(), text,
+                                                            &again)
+                      .ok());
+      ExpectOptions(again, shards, order);
+      rdb::ConfigOptions exact = Strict();
+      exact.sanity_level = rdb::ConfigOptions::kSanityLevelExactMatch;
+      std::string mismatch;
+      EXPECT_TRUE(factory->AreEquivalent(exact, again.get(), &mismatch))
+          << mismatch;
+      const Factory other = MakeFactory(shards, order == Order::kAuto
+                                                    ? Order::kBytewise
+                                                    : Order::kAuto);
+      EXPECT_FALSE(factory->AreEquivalent(exact, other.get(), &mismatch));
+      EXPECT_NE(mismatch.find("key_order"), std::string::npos) << mismatch;
+    }
+  }
+}
+
+TEST_F(OptionsTest, SingleOptionsByName) {
+  const Factory factory = MakeFactory(16, Order::kAuto);
+  EXPECT_TRUE(factory->ConfigureOption(Strict(), "shards", "3").ok());
+  EXPECT_TRUE(
+      factory->ConfigureOption(Strict(), "key_order", "comparator").ok());
+  ExpectOptions(factory, 3, Order::kComparator);
+  std::string value;
+  EXPECT_TRUE(factory->GetOption(Strict(), "shards", &value).ok());
+  EXPECT_EQ(value, "3");
+  EXPECT_TRUE(factory->GetOption(Strict(), "key_order", &value).ok());
+  EXPECT_EQ(value, "comparator");
+  std::unordered_set<std::string> names;
+  EXPECT_TRUE(factory->GetOptionNames(Strict(), &names).ok());
+  EXPECT_EQ(names, (std::unordered_set<std::string>{"shards", "key_order"}));
+}
+
+TEST_F(OptionsTest, ReloadedFromTheOptionsFile) {
+  std::unique_ptr<rdb::DB> db;
+  ASSERT_TRUE(Open(MakeFactory(7, Order::kComparator),
+                   rdb::BytewiseComparator(), &db)
+                  .ok());
+  ASSERT_TRUE(db->Put(rdb::WriteOptions(), "key", "value").ok());
+  db.reset();
+
+  rdb::ConfigOptions exact = Strict();
+  exact.sanity_level = rdb::ConfigOptions::kSanityLevelExactMatch;
+  rdb::DBOptions db_options;
+  std::vector<rdb::ColumnFamilyDescriptor> families;
+  rdb::Status status =
+      rdb::LoadLatestOptions(exact, path_, &db_options, &families);
+  ASSERT_TRUE(status.ok()) << status.ToString();
+  ASSERT_EQ(families.size(), 1u);
+  ExpectOptions(families[0].options.memtable_factory, 7, Order::kComparator);
+  status = rdb::CheckOptionsCompatibility(exact, path_, db_options, families);
+  EXPECT_TRUE(status.ok()) << status.ToString();
+
+  std::string file;
+  ASSERT_TRUE(rdb::GetLatestOptionsFileName(path_, rdb::Env::Default(), &file)
+                  .ok());
+  std::stringstream text;
+  text << std::ifstream(path_ + "/" + file).rdbuf();
+  EXPECT_NE(text.str().find("memtable_factory={id=FastSkipListRepFactory;"),
+            std::string::npos);
+  EXPECT_NE(text.str().find("shards=7;"), std::string::npos);
+  EXPECT_NE(text.str().find("key_order=comparator;"), std::string::npos);
+
+  rdb::DB* opened = nullptr;
+  std::vector<rdb::ColumnFamilyHandle*> handles;
+  status = rdb::DB::Open(db_options, path_, families, &handles, &opened);
+  ASSERT_TRUE(status.ok()) << status.ToString();
+  db.reset(opened);
+  std::string value;
+  EXPECT_TRUE(db->Get(rdb::ReadOptions(), "key", &value).ok());
+  EXPECT_EQ(value, "value");
+  ExpectOptions(db->GetOptions().memtable_factory, 7, Order::kComparator);
+  EXPECT_TRUE(db->DestroyColumnFamilyHandle(handles[0]).ok());
+}
+
+TEST_F(OptionsTest, BytewiseIsRefusedBesideAnotherComparator) {
+  for (const NamedComparator& comparator : kComparators) {
+    SCOPED_TRACE(comparator.name);
+    for (const Order order :
+         {Order::kAuto, Order::kBytewise, Order::kComparator}) {
+      std::unique_ptr<rdb::DB> db;
+      const rdb::Status status =
+          Open(MakeFactory(16, order), comparator.get(), &db);
+      if (order == Order::kBytewise &&
+          comparator.get != rdb::BytewiseComparator) {
+        EXPECT_TRUE(status.IsInvalidArgument());
+        ExpectMentions(status,
+                       {"key_order=bytewise", comparator.get()->Name()});
+      } else {
+        EXPECT_TRUE(status.ok()) << status.ToString();
+      }
+      db.reset();
+      ASSERT_TRUE(rdb::DestroyDB(path_, rdb::Options()).ok());
+    }
+  }
+}
+
+TEST_F(OptionsTest, ImpossibleOptionsInCodeAreRefusedByOpen) {
+  std::unique_ptr<rdb::DB> db;
+  ExpectMentions(
+      Open(MakeFactory(0, Order::kAuto), rdb::BytewiseComparator(), &db),
+      {"shards=0"});
+  ExpectMentions(
+      Open(MakeFactory(1025, Order::kAuto), rdb::BytewiseComparator(), &db),
+      {"shards=1025"});
+  ExpectMentions(Open(MakeFactory(1, static_cast<Order>(9)),
+                      rdb::BytewiseComparator(), &db),
+                 {"key_order=9"});
+  ExpectMentions(CheckFastSkipListOptions(MakeOptions(0, Order::kAuto)),
+                 {"shards=0"});
+  EXPECT_TRUE(CheckFastSkipListOptions(FastSkipListOptions()).ok());
+  ExpectMentions(MakeFactory(0, Order::kAuto)->PrepareOptions(Strict()),
+                 {"shards=0"});
+}
+
+// CreateColumnFamily does not ask the factory: the new column family takes the
+// nearest possible value, and that is what its OPTIONS file says.
+TEST_F(OptionsTest, ImpossibleOptionsOfANewColumnFamily) {
+  std::unique_ptr<rdb::DB> db;
+  ASSERT_TRUE(
+      Open(MakeFactory(1, Order::kAuto), rdb::BytewiseComparator(), &db).ok());
+  rdb::ColumnFamilyOptions family;
+  family.memtable_factory = MakeFactory(2000, static_cast<Order>(9));
+  rdb::ColumnFamilyHandle* handle = nullptr;
+  const rdb::Status status = db->CreateColumnFamily(family, "new", &handle);
+  ASSERT_TRUE(status.ok()) << status.ToString();
+  std::string value;
+  EXPECT_TRUE(db->Put(rdb::WriteOptions(), handle, "key", "value").ok());
+  EXPECT_TRUE(db->Get(rdb::ReadOptions(), handle, "key", &value).ok());
+  EXPECT_EQ(value, "value");
+  EXPECT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
+  db.reset();
+
+  rdb::DBOptions db_options;
+  std::vector<rdb::ColumnFamilyDescriptor> families;
+  const rdb::Status loaded =
+      rdb::LoadLatestOptions(Strict(), path_, &db_options, &families);
+  ASSERT_TRUE(loaded.ok()) << loaded.ToString();
+  ASSERT_EQ(families.size(), 2u);
+  ExpectOptions(families[1].options.memtable_factory, 1024, Order::kAuto);
+}
+
+TEST_F(OptionsTest, AddressesOfMoreThan48BitsAreRefused) {
+  EXPECT_TRUE(
+      CheckAddressWidth(reinterpret_cast<void*>(0x0000ffffffffffff)).ok());
+  for (const uintptr_t address :
+       {uintptr_t{0x0001000000000000}, uintptr_t{0x2a007f0000001000},
+        uintptr_t{0xffff800000000000}}) {
+    const rdb::Status status =
+        CheckAddressWidth(reinterpret_cast<void*>(address));
+    EXPECT_TRUE(status.IsNotSupported());
+    ExpectMentions(status, {"FastSkipListRepFactory", "48 bits"});
+  }
+}
+
+TEST_F(OptionsTest, RegistersItsNamesInAnyLibrary) {
+  rdb::ObjectLibrary library("test");
+  EXPECT_EQ(fastskip_register(library, ""), 1);
+  std::vector<std::string> names;
+  library.GetFactoryNames("MemTableRepFactory", &names);
+  EXPECT_EQ(names, std::vector<std::string>{"FastSkipListRepFactory"});
+  const auto found = [&](const char* name) {
+    return library.FindFactory<rdb::MemTableRepFactory>(name) != nullptr;
+  };
+  EXPECT_TRUE(found("fastskip"));
+  EXPECT_TRUE(found("fastskip:8"));
+  EXPECT_TRUE(found("FastSkipListRepFactory"));
+  EXPECT_FALSE(found("fastskipping"));
+  EXPECT_FALSE(found("skip_list"));
+  EXPECT_EQ(fastskip_register_default(), 1);
+}
+
+// Memtables are switched by several threads at once.
+TEST_F(OptionsTest, OneFactoryServesManyThreads) {
+  const Factory factory = MakeFactory(2, Order::kAuto);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 50; ++i) {
+        TestRep rep(factory.get(), rdb::BytewiseComparator());
+        ASSERT_TRUE(rep.Insert("key", 1, 1, ";"));
+        ASSERT_TRUE(factory->ToString(Strict()).size() > 0);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace test
+}  // namespace fastskip
