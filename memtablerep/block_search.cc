@@ -262,22 +262,26 @@ bool AnyMoved(const Ordering& ordering, int level, const Visit& visit) {
   return false;
 }
 
-bool PlaceHolds(const Ordering& ordering, const Block& block,
-                const Visit& visit, const Key& key) {
-  const Neighbours& near = visit.near;
+bool PlaceHolds(const Ordering& ordering, const Block& block, const Key& key,
+                Visit* visit) {
+  Neighbours& near = visit->near;
+  if (near.equal) return true;
   const bool in_block = !IsEmpty(near.succ) &&
-                        !IsMoved(ordering, block.level, near.succ, visit.next);
+                        !IsMoved(ordering, block.level, near.succ, visit->next);
   if (!IsEmpty(near.pred) && !near.pred_compared && block.level == 0) {
     __builtin_prefetch(EntryOf(near.pred));
   }
-  if (in_block) {
-    if (!near.succ_compared &&
-        CompareWord(ordering, block.level, near.succ, key) < 0) {
+  if (!in_block) {
+    if (!IsEmpty(visit->next) &&
+        ordering.Compare(BlockOf(visit->next)->anchor, key) <= 0) {
       return false;
     }
-  } else if (!IsEmpty(visit.next) &&
-             ordering.Compare(BlockOf(visit.next)->anchor, key) <= 0) {
-    return false;
+  } else if (!near.succ_compared) {
+    const int c = CompareWord(ordering, block.level, near.succ, key);
+    if (c < 0) return false;
+    // An equal entry under another discriminator: one that goes by a label, or
+    // other bytes that the comparator calls equal.
+    near.equal = c == 0;
   }
   if (IsEmpty(near.pred)) return near.equal || block.is_head();
   return near.pred_compared ||
@@ -333,6 +337,15 @@ uint64_t HeadRoom(uint64_t span) {
 // prefix would only have to be compared.
 constexpr uint64_t kWideSpan = uint64_t{1} << 24;
 
+// Whether the block's anchor, which holds the prefix, has it. Keys that do not
+// order by their bytes need not share what those around them share.
+bool AnchorHasPrefix(const Block& block, const Key& sample) {
+  const Key anchor = DecodeKey(block.anchor);
+  return block.kind == BlockKind::kSequence
+             ? CompareUserKeyBytes(anchor, sample) == 0
+             : ComparePrefix(anchor, sample, block.prefix) == 0;
+}
+
 // Chooses digest and prefix; false when no eight bytes tell the scale apart.
 bool ChooseDigest(const BirthPlan& plan, Block* block, uint64_t* low,
                   uint64_t* high) {
@@ -363,7 +376,8 @@ bool PlanDigests(const BirthPlan& plan, Block* block, uint32_t* discs,
   const uint8_t flags = block->flags;
   uint64_t low = 0;
   uint64_t high = 0;
-  bool good = ChooseDigest(plan, block, &low, &high);
+  bool good = ChooseDigest(plan, block, &low, &high) &&
+              AnchorHasPrefix(*block, plan.scale_low);
   if (good) {
     const uint64_t room = HeadRoom(high - low);
     if (plan.fence == nullptr) high += std::min(room, UINT64_MAX - high);

@@ -169,9 +169,10 @@ bool IsMoved(const Ordering& ordering, int level, uint64_t word, uint64_t next);
 bool AnyMoved(const Ordering& ordering, int level, const Visit& visit);
 
 // Whether `key` really lies between its neighbours: the check of kAuto. False
-// means that the comparator does not order by digests.
-bool PlaceHolds(const Ordering& ordering, const Block& block,
-                const Visit& visit, const Key& key);
+// means that the comparator does not order by digests. Sets near.equal when the
+// right one turns out to equal the key.
+bool PlaceHolds(const Ordering& ordering, const Block& block, const Key& key,
+                Visit* visit);
 
 // Copies `block`, or the neighbour to its right that owns `key`, into `visit`
 // and searches it; returns that block.

@@ -141,12 +141,12 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Ordering& ordering,
       ClearMoved(ordering, owner, visit);
       continue;
     }
+    if (ordering.checks() && !PlaceHolds(ordering, *owner, key, &visit)) {
+      return Outcome::kViolation;
+    }
     if (visit.near.equal) {
       duplicates_.fetch_add(1, std::memory_order_relaxed);
       return Outcome::kDuplicate;
-    }
-    if (ordering.checks() && !PlaceHolds(ordering, *owner, visit, key)) {
-      return Outcome::kViolation;
     }
     if (slot < 0) {
       if (IsEmpty(visit.next) && IsEmpty(visit.near.succ)) {

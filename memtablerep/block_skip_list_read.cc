@@ -27,7 +27,7 @@ const char* BlockSkipList::FindGreaterOrEqual(const char* target) const {
                         &visit);
       const Neighbours& near = visit.near;
       if (near.equal) return EntryOf(near.succ);
-      if (!ordering.checks() || PlaceHolds(ordering, *leaf, visit, key)) {
+      if (!ordering.checks() || PlaceHolds(ordering, *leaf, key, &visit)) {
         if (!IsEmpty(near.succ) &&
             !IsMoved(ordering, 0, near.succ, visit.next)) {
           return EntryOf(near.succ);
