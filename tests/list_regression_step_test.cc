@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Block slots: 3 28
+//
+// What review found in the list once, kept from coming back. A second thread is
+// played by a function that runs in the middle of the first one's operation.
+
+#include <functional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "list_test_util.h"
+
+namespace {
+
+std::function<void()> interruption;
+int steps_left = -1;
+
+// Runs `f` just before the atomic step number `step`, counted from 1, of what
+// this thread does next.
+void InterruptAt(int step, std::function<void()> f) {
+  steps_left = step;
+  interruption = std::move(f);
+}
+
+}  // namespace
+
+extern "C" void FastskipTestStep() {
+  if (steps_left > 0 && --steps_left == 0) {
+    steps_left = -1;
+    interruption();
+  }
+}
+
+namespace fastskip {
+namespace test {
+namespace {
+
+// An operation loads the mode first and the root second: whatever runs at its
+// second step finds it committed to digests.
+constexpr int kAfterModeIsLoaded = 2;
+
+std::string RandomKey(Random* random) {
+  return "k" + std::to_string(1000000000 + random->Uniform(1000000000));
+}
+
+// A list in digest mode whose keys all lie where digests serve well.
+void FillByDigests(ListFixture* f, EntryStore* store, Random* random) {
+  for (int i = 0; i < 300; ++i) {
+    f->list.Insert(store->Add(RandomKey(random), 1));
+  }
+}
+
+TEST(ListRegression, DuplicateUnderALabelIsRefusedByDigestMode) {
+  int raced = 0;
+  for (int round = 0; round < 200; ++round) {
+    Random random = MakeRandom(round);
+    EntryStore store;
+    ListFixture f(CompareWithZFirst, KeyOrder::kAuto);
+    FillByDigests(&f, &store, &random);
+    if (f.list.GetStats().uses_labels) continue;
+    const std::string key = RandomKey(&random);
+    bool other = false;
+    InterruptAt(kAfterModeIsLoaded, [&] {
+      f.list.Insert(store.Add("z1", 1));  // switches to labels
+      other = f.list.Insert(store.Add(key, 1));
+    });
+    const bool mine = f.list.Insert(store.Add(key, 1));
+    raced += f.list.GetStats().uses_labels;
+    ASSERT_NE(other, mine) << key;
+    ASSERT_EQ(f.list.TEST_Validate(), "");
+  }
+  EXPECT_GT(raced, 0) << "no round switched to labels in mid-insert";
+}
+
+TEST(ListRegression, OtherBytesThatCompareEqualAreADuplicate) {
+  EntryStore store;
+  ListFixture f(CompareIgnoringCase, KeyOrder::kAuto);
+  for (int i = 0; i < 26 * 26; ++i) {
+    const int j = i * 379 % (26 * 26);
+    const char key[] = {static_cast<char>('a' + j / 26),
+                        static_cast<char>('a' + j % 26)};
+    ASSERT_TRUE(f.list.Insert(store.Add(std::string_view(key, 2), 1)));
+  }
+  for (const char* key : {"mA", "Ma", "MA", "aZ", "Zz"}) {
+    EXPECT_FALSE(f.list.Insert(store.Add(key, 1))) << key;
+    EXPECT_TRUE(f.list.Contains(store.Add(key, 1))) << key;
+  }
+  EXPECT_EQ(f.list.TEST_Validate(), "");
+}
+
+// The keys of a root's two ends share 200 bytes, the key that would hold that
+// prefix has one. AddressSanitizer sees the read beyond it.
+TEST(ListRegression, PrefixIsNoLongerThanTheKeyThatHoldsIt) {
+  EntryStore store;
+  ListFixture f(CompareLastByteFirst, KeyOrder::kAuto);
+  const std::string prefix(200, 'p');
+  for (int i = 0; i < 28; ++i) {
+    const std::string last(1, static_cast<char>('A' + i));
+    const bool is_short = i == 3 || i == 14;
+    ASSERT_TRUE(f.list.Insert(store.Add(is_short ? last : prefix + last, 1)));
+  }
+  for (int i = 0; i < 28; ++i) {
+    const std::string last(1, static_cast<char>('A' + i));
+    ASSERT_TRUE(f.list.Insert(store.Add(prefix + "x" + last, 1)));
+  }
+  EXPECT_EQ(f.list.TEST_Validate(), "");
+}
+
+TEST(ListRegression, PrevInDigestModeFindsWhatLabelsPlaced) {
+  int raced = 0;
+  for (int round = 0; round < 40; ++round) {
+    Random random = MakeRandom(round);
+    EntryStore store;
+    ListFixture f(CompareWithZFirst, KeyOrder::kAuto);
+    FillByDigests(&f, &store, &random);
+    if (f.list.GetStats().uses_labels) continue;
+    std::vector<const char*> before;
+    BlockSkipList::Iterator iter(&f.list);
+    for (iter.SeekToFirst(); iter.Valid(); iter.Next()) {
+      before.push_back(iter.key());
+    }
+    const size_t at = 1 + random.Uniform(before.size() - 1);
+    iter.Seek(before[at]);
+    bool ran = false;
+    InterruptAt(1 + static_cast<int>(random.Uniform(12)), [&] {
+      ran = true;
+      f.list.Insert(store.Add("z1", 1));  // switches to labels
+      for (int i = 0; i < 200; ++i) {
+        f.list.Insert(store.Add(RandomKey(&random), 1));
+      }
+    });
+    iter.Prev();
+    steps_left = -1;
+    raced += ran;
+    // The entry before, or one that came in between meanwhile.
+    ASSERT_TRUE(iter.Valid());
+    ASSERT_LT(f.comparator.Compare(iter.key(), before[at]), 0);
+    ASSERT_GE(f.comparator.Compare(iter.key(), before[at - 1]), 0);
+  }
+  EXPECT_GT(raced, 0) << "no Prev was interrupted";
+}
+
+// The first request of a shard, of about 1 MiB: it did not fit a cursor.
+TEST(ListRegression, LargeFirstEntryOfAShardOverlapsNothing) {
+  for (size_t size = (1 << 20) - 200; size < (1 << 20) + 200; size += 8) {
+    HeapChunks chunks;
+    ShardedArena arena(&chunks, 4);
+    for (int i = 0; i < 300; ++i) arena.AllocateBlock();
+    // Two allocations collide, so that a second shard comes into use.
+    for (int i = 0; i < 4; ++i) {
+      InterruptAt(3, [&] { arena.AllocateEntry(8); });
+      arena.AllocateEntry(8);
+      steps_left = -1;
+    }
+    for (int thread = 0; thread < 2; ++thread) {
+      std::thread([&] {
+        std::vector<std::pair<char*, size_t>> got;
+        got.emplace_back(arena.AllocateEntry(size), size);
+        for (int i = 0; i < 6; ++i) {
+          got.emplace_back(arena.AllocateEntry(100), 100);
+        }
+        for (size_t i = 0; i < got.size(); ++i) {
+          ASSERT_TRUE(chunks.Owns(got[i].first, got[i].second));
+          for (size_t j = 0; j < i; ++j) {
+            ASSERT_TRUE(got[i].first + got[i].second <= got[j].first ||
+                        got[j].first + got[j].second <= got[i].first);
+          }
+        }
+      }).join();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace test
+}  // namespace fastskip
