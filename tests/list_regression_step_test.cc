@@ -108,40 +108,6 @@ TEST(ListRegression, PrefixIsNoLongerThanTheKeyThatHoldsIt) {
   EXPECT_EQ(f.list.TEST_Validate(), "");
 }
 
-TEST(ListRegression, PrevInDigestModeFindsWhatLabelsPlaced) {
-  int raced = 0;
-  for (int round = 0; round < 40; ++round) {
-    Random random = MakeRandom(round);
-    EntryStore store;
-    ListFixture f(CompareWithZFirst, KeyOrder::kAuto);
-    FillByDigests(&f, &store, &random);
-    if (f.list.GetStats().uses_labels) continue;
-    std::vector<const char*> before;
-    BlockSkipList::Iterator iter(&f.list);
-    for (iter.SeekToFirst(); iter.Valid(); iter.Next()) {
-      before.push_back(iter.key());
-    }
-    const size_t at = 1 + random.Uniform(before.size() - 1);
-    iter.Seek(before[at]);
-    bool ran = false;
-    InterruptAt(1 + static_cast<int>(random.Uniform(12)), [&] {
-      ran = true;
-      f.list.Insert(store.Add("z1", 1));  // switches to labels
-      for (int i = 0; i < 200; ++i) {
-        f.list.Insert(store.Add(RandomKey(&random), 1));
-      }
-    });
-    iter.Prev();
-    steps_left = -1;
-    raced += ran;
-    // The entry before, or one that came in between meanwhile.
-    ASSERT_TRUE(iter.Valid());
-    ASSERT_LT(f.comparator.Compare(iter.key(), before[at]), 0);
-    ASSERT_GE(f.comparator.Compare(iter.key(), before[at - 1]), 0);
-  }
-  EXPECT_GT(raced, 0) << "no Prev was interrupted";
-}
-
 // The first request of a shard, of about 1 MiB: it did not fit a cursor.
 TEST(ListRegression, LargeFirstEntryOfAShardOverlapsNothing) {
   for (size_t size = (1 << 20) - 200; size < (1 << 20) + 200; size += 8) {
