@@ -17,7 +17,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <memory>
+#include <new>
 #include <string>
 #include <unordered_set>
 
@@ -72,6 +73,28 @@ class RepChunkSource final : public ChunkSource {
 
  private:
   MemTableRep* const rep_;
+};
+
+// Arena and list, in memory of RocksDB's allocator as well: a memtable then
+// takes no more of the heap than one of skip_list, and the WriteBufferManager
+// sees all of it.
+struct Contents {
+  static Contents* Make(RepChunkSource* source,
+                        const EntryComparator* comparator, uint32_t shards,
+                        KeyOrder order) {
+    size_t bytes = sizeof(Contents) + alignof(Contents) - 1;
+    void* place = source->AllocateChunk(bytes);
+    std::align(alignof(Contents), sizeof(Contents), place, bytes);
+    return new (place) Contents(source, comparator, shards, order);
+  }
+
+  Contents(RepChunkSource* source, const EntryComparator* comparator,
+           uint32_t shards, KeyOrder order)
+      : arena(source, shards), list(&arena, comparator, order) {}
+
+  ShardedArena arena;
+  BlockSkipList list;
+  BlockSkipList::Finger finger;
 };
 
 // `internal_key` in the form of an entry, held by `*space`.
@@ -173,14 +196,15 @@ class FastSkipListRep final : public MemTableRep {
       : MemTableRep(allocator),
         comparator_(comparator),
         source_(this),
-        arena_(&source_, shards),
-        list_(&arena_, &comparator_, order) {}
+        contents_(Contents::Make(&source_, &comparator_, shards, order)),
+        list_(&contents_->list) {}
+  ~FastSkipListRep() override { contents_->~Contents(); }
 
   // --- Writing. An equal entry (same user key and sequence number, whatever
   // the type) makes the InsertKey family return false.
 
   KeyHandle Allocate(size_t bytes, char** buffer) override {
-    *buffer = arena_.AllocateEntry(bytes);
+    *buffer = contents_->arena.AllocateEntry(bytes);
     return *buffer;
   }
 
@@ -188,14 +212,14 @@ class FastSkipListRep final : public MemTableRep {
   // One writer at a time, which RocksDB hands from thread to thread with
   // synchronisation: so the writer's finger may be the rep's.
   bool InsertKey(KeyHandle handle) override {
-    return list_.Insert(static_cast<const char*>(handle), &finger_);
+    return list_->Insert(static_cast<const char*>(handle), &contents_->finger);
   }
 
   void InsertWithHint(KeyHandle handle, void** hint) override {
     InsertKeyWithHint(handle, hint);
   }
   bool InsertKeyWithHint(KeyHandle handle, void** hint) override {
-    return list_.InsertWithHint(static_cast<const char*>(handle), hint);
+    return list_->InsertWithHint(static_cast<const char*>(handle), hint);
   }
 
   // RocksDB frees the hint of a batch with delete[], and after a DeleteRange
@@ -211,7 +235,7 @@ class FastSkipListRep final : public MemTableRep {
     InsertKeyConcurrently(handle);
   }
   bool InsertKeyConcurrently(KeyHandle handle) override {
-    return list_.Insert(static_cast<const char*>(handle));
+    return list_->Insert(static_cast<const char*>(handle));
   }
 
   // BatchPostProcess, MarkReadOnly and MarkFlushed stay as they are: an insert
@@ -220,7 +244,7 @@ class FastSkipListRep final : public MemTableRep {
   // --- Reading.
 
   bool Contains(const char* entry) const override {
-    return list_.Contains(entry);
+    return list_->Contains(entry);
   }
 
   void Get(const LookupKey& key, void* arg, EntryCallback callback) override {
@@ -274,34 +298,33 @@ class FastSkipListRep final : public MemTableRep {
     const char* const start = EncodeTarget(start_key, &start_space);
     const char* const end = EncodeTarget(end_key, &end_space);
     return comparator_.Compare(start, end) < 0
-               ? list_.ApproximateCount(start, end)
+               ? list_->ApproximateCount(start, end)
                : 0;
   }
 
   void UniqueRandomSample(uint64_t num_entries, uint64_t target_sample_size,
                           std::unordered_set<const char*>* entries) override;
 
-  // Iterator memory is the caller's; everything else is RocksDB's arena's.
   size_t ApproximateMemoryUsage() override { return 0; }
 
   Iterator* GetIterator(Arena* arena) override {
     static_assert(alignof(FastSkipListIterator) <= alignof(std::max_align_t),
                   "an arena aligns no further");
     if (arena == nullptr) {
-      return new FastSkipListIterator(&list_, &comparator_);
+      return new FastSkipListIterator(list_, &comparator_);
     }
     void* const place =
         compat::AllocateFromArena(arena, sizeof(FastSkipListIterator));
-    return new (place) FastSkipListIterator(&list_, &comparator_);
+    return new (place) FastSkipListIterator(list_, &comparator_);
   }
 
  private:
   // Nearly every lookup ends with its first entry: only when the callback asks
   // for more is an iterator set up.
   void GetFrom(const char* target, void* arg, EntryCallback callback) const {
-    const char* const first = list_.FindGreaterOrEqual(target);
+    const char* const first = list_->FindGreaterOrEqual(target);
     if (first == nullptr || !callback(arg, first)) return;
-    BlockSkipList::Iterator iter(&list_);
+    BlockSkipList::Iterator iter(list_);
     iter.Seek(first);
     for (iter.Next(); iter.Valid() && callback(arg, iter.key()); iter.Next()) {
     }
@@ -309,7 +332,7 @@ class FastSkipListRep final : public MemTableRep {
 
   Status GetChecked(const char* target, void* arg, EntryCallback callback,
                     const ReadChecks& checks) const {
-    ValidatingCursor cursor(&list_, &comparator_);
+    ValidatingCursor cursor(list_, &comparator_);
     Status status = cursor.Seek(target, checks);
     while (cursor.Valid() && callback(arg, cursor.key())) {
       status = cursor.Next(checks.show_keys);
@@ -319,9 +342,8 @@ class FastSkipListRep final : public MemTableRep {
 
   const RepComparator comparator_;
   RepChunkSource source_;
-  ShardedArena arena_;
-  BlockSkipList list_;
-  BlockSkipList::Finger finger_;
+  Contents* const contents_;
+  BlockSkipList* const list_;  // of contents_
 };
 
 // About `target_sample_size` different entries out of about `num_entries`, each
@@ -334,7 +356,7 @@ void FastSkipListRep::UniqueRandomSample(
   uint64_t wanted = std::min(num_entries, target_sample_size);
   if (wanted > std::sqrt(static_cast<double>(num_entries))) {
     uint64_t unseen = num_entries;
-    BlockSkipList::Iterator iter(&list_);
+    BlockSkipList::Iterator iter(list_);
     for (iter.SeekToFirst(); iter.Valid() && wanted > 0; iter.Next()) {
       if (RandomBits() % unseen < wanted) {
         entries->insert(iter.key());
@@ -348,7 +370,7 @@ void FastSkipListRep::UniqueRandomSample(
   constexpr int kTries = 5;  // a pick meets an earlier one once in 1 / sqrt(n)
   for (; wanted > 0; --wanted) {
     for (int i = 0; i < kTries; ++i) {
-      const char* const entry = list_.RandomEntry(RandomBits);
+      const char* const entry = list_->RandomEntry(RandomBits);
       if (entry == nullptr) return;
       if (entries->insert(entry).second) break;
     }
