@@ -29,6 +29,9 @@ install(FILES ${PROJECT_BINARY_DIR}/fastskip-config.cmake
               ${PROJECT_BINARY_DIR}/fastskip-config-version.cmake
         DESTINATION ${package_dir})
 
+# Relative to the file itself, so that the installed tree can be moved.
+file(RELATIVE_PATH FASTSKIP_PC_PREFIX
+     ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 configure_file(cmake/fastskip.pc.in ${PROJECT_BINARY_DIR}/fastskip.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/fastskip.pc
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

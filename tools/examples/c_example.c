@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fastskip_c.h"
+#include "fastskip/fastskip_c.h"
 #include "rocksdb/c.h"
 
 static void check(char* error) {

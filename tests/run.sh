@@ -1,0 +1,199 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# All tests, from a fresh checkout, in one command. tests/run.sh --help tells
+# what it does and which options there are.
+set -euo pipefail
+# shellcheck source=tools/lib/common.sh
+. "$(dirname "$0")/../tools/lib/common.sh"
+# shellcheck source=tools/lib/rocksdb_source.sh
+. "$FASTSKIP_ROOT/tools/lib/rocksdb_source.sh"
+
+BUILD=$FASTSKIP_ROOT/build
+JOBS=2  # of ctest: the tests have threads of their own
+STEPS="packages build asan tsan in-tree-make"
+LONG_STEPS="$STEPS in-tree-cmake"
+PACKAGES="$FASTSKIP_BUILD_PACKAGES $ROCKSDB_SOURCE_PACKAGES
+  libgtest-dev clang libclang-rt-dev"
+PASSED=0
+FAILED=0
+SKIPPED=0
+
+usage() {
+  cat <<EOF
+usage: tests/run.sh [option...]
+
+  --only STEP       run this step alone (may be given several times)
+  --in-tree-cmake   also build RocksDB with its CMake (another 12 minutes)
+  --long            all steps, and the tests with more operations
+  --jobs N          tests at a time ($JOBS)
+  --help            this
+
+Steps, in their order:
+  packages       install the Debian packages that are missing
+  build          build with warnings as errors, all tests, among them Debian's
+                 db_bench and ldb with libfastskip.so, the installed package and
+                 the examples
+  asan           the tests under AddressSanitizer and UBSan (clang)
+  tsan           the tests under ThreadSanitizer (clang)
+  in-tree-make   fastskip as a plugin in Debian's RocksDB source package, built
+                 with Make: db_bench compared with skip_list
+  in-tree-cmake  the same, built with RocksDB's CMake (not run by default)
+
+Everything is kept in build/, and compilations in ccache: a second run builds
+only what changed. Random tests print FASTSKIP_TEST_SEED and take it back.
+EOF
+}
+
+ONLY=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --only)
+      [ $# -ge 2 ] || die "--only needs a step (see --help)."
+      case " $LONG_STEPS " in
+        *" $2 "*) ONLY="$ONLY $2" ;;
+        *) die "there is no step '$2' (see --help)." ;;
+      esac
+      shift
+      ;;
+    --in-tree-cmake) STEPS=$LONG_STEPS ;;
+    --long)
+      STEPS=$LONG_STEPS
+      export FASTSKIP_TEST_LONG=1
+      ;;
+    --jobs)
+      [ $# -ge 2 ] || die "--jobs needs a number (see --help)."
+      JOBS=$2
+      shift
+      ;;
+    --help | -h)
+      usage
+      exit 0
+      ;;
+    *) die "unknown option '$1' (see --help)." ;;
+  esac
+  shift
+done
+
+# count_ctest <junit file>: adds its tests to the totals.
+count_ctest() {
+  local tests failures disabled skipped
+  read -r tests failures disabled skipped < <(awk -F'"' '
+    /^\t(tests|failures|disabled|skipped)="/ {
+      gsub(/[\t=]/, "", $1)
+      count[$1] = $2
+    }
+    /<testcase/ { exit }
+    END {
+      print count["tests"] + 0, count["failures"] + 0, count["disabled"] + 0,
+            count["skipped"] + 0
+    }' "$1")
+  PASSED=$((PASSED + tests - failures - disabled - skipped))
+  FAILED=$((FAILED + failures))
+  SKIPPED=$((SKIPPED + skipped))
+}
+
+# cmake_tests <name> <cmake argument...>: builds in build/<name> and runs ctest.
+cmake_tests() {
+  local dir=$BUILD/$1
+  shift
+  # shellcheck disable=SC2046  # a list of words
+  cmake -S "$FASTSKIP_ROOT" -B "$dir" -DFASTSKIP_BUILD_TESTS=ON \
+    -DFASTSKIP_WERROR=ON $(cmake_launcher) "$@" || return 1
+  cmake --build "$dir" -j "$(job_count)" || return 1
+  rm -f "$dir/junit.xml"
+  (cd "$dir" && ctest -j "$JOBS" --no-tests=error --output-on-failure \
+    --output-junit "$dir/junit.xml")
+}
+
+step_packages() {
+  # shellcheck disable=SC2086  # a list of words
+  install_packages $PACKAGES
+}
+step_build() { cmake_tests out; }
+step_asan() {
+  cmake_tests asan -DFASTSKIP_SANITIZE=address -DCMAKE_C_COMPILER=clang \
+    -DCMAKE_CXX_COMPILER=clang++
+}
+step_tsan() {
+  cmake_tests tsan -DFASTSKIP_SANITIZE=thread -DCMAKE_C_COMPILER=clang \
+    -DCMAKE_CXX_COMPILER=clang++
+}
+
+# Compares skip_list and fastskip in a db_bench that has fastskip built in.
+compare_in_tree() {
+  "$FASTSKIP_ROOT/tools/compare.sh" --db-bench="$1" --ldb=ldb --num=100000 \
+    --rounds=1
+}
+
+step_in-tree-make() {
+  local dir=$BUILD/rocksdb tree=$BUILD/rocksdb/make launcher=
+  fetch_rocksdb_source "$dir" || return 1
+  unpack_rocksdb "$dir" "$tree" || return 1
+  link_plugin_files "$tree" || return 1
+  ! command -v ccache >/dev/null || launcher="ccache "
+  # DISABLE_JEMALLOC: the same allocator whatever else is installed.
+  make -C "$tree" -j "$(job_count)" ROCKSDB_PLUGINS=fastskip DEBUG_LEVEL=0 \
+    PORTABLE=1 DISABLE_WARNING_AS_ERROR=1 DISABLE_JEMALLOC=1 \
+    CC="${launcher}gcc" CXX="${launcher}g++" db_bench || return 1
+  compare_in_tree "$tree/db_bench"
+}
+
+step_in-tree-cmake() {
+  local dir=$BUILD/rocksdb tree=$BUILD/rocksdb/cmake
+  fetch_rocksdb_source "$dir" || return 1
+  unpack_rocksdb "$dir" "$tree" || return 1
+  ln -sfn "$FASTSKIP_ROOT" "$tree/plugin/fastskip" || return 1
+  # shellcheck disable=SC2046  # a list of words
+  cmake -S "$tree" -B "$tree.build" -DROCKSDB_PLUGINS=fastskip \
+    -DCMAKE_BUILD_TYPE=Release -DPORTABLE=ON -DWITH_GFLAGS=ON \
+    -DFAIL_ON_WARNINGS=OFF -DWITH_TESTS=OFF -DROCKSDB_BUILD_SHARED=OFF \
+    $(cmake_launcher) || return 1
+  cmake --build "$tree.build" -j "$(job_count)" --target db_bench || return 1
+  compare_in_tree "$tree.build/db_bench"
+}
+
+# What a log of ctest says beside its lines for tests that passed.
+failing_output() {
+  grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed +[0-9.]+ sec$|^ +Start +[0-9]+:|^\[ *[0-9]+%\]' \
+    "$1" | tail -n 200
+}
+
+# run_step <name>: its output goes to build/logs/<name>.log. A step that runs
+# ctest counts as its tests; any other one, and one that fails otherwise, as one.
+run_step() {
+  local name=$1 log=$BUILD/logs/$1.log started=$SECONDS junit= ok=yes
+  local failed_before=$FAILED
+  step "$name"
+  case $name in
+    build) junit=$BUILD/out/junit.xml ;;
+    asan | tsan) junit=$BUILD/$name/junit.xml ;;
+  esac
+  [ -z "$junit" ] || rm -f "$junit"
+  ("step_$name") >"$log" 2>&1 </dev/null || ok=no
+  [ -z "$junit" ] || [ ! -f "$junit" ] || count_ctest "$junit"
+  if [ $ok = yes ]; then
+    tail -n 14 "$log"
+    [ -n "$junit" ] || PASSED=$((PASSED + 1))
+  else
+    failing_output "$log"
+    say "FAILED: $name (all of its output: $log)"
+    [ "$FAILED" -gt "$failed_before" ] || FAILED=$((FAILED + 1))
+  fi
+  say "$name: $((SECONDS - started)) s"
+}
+
+mkdir -p "$BUILD/logs"
+for name in $LONG_STEPS; do
+  if [ -n "$ONLY" ]; then wanted=$ONLY; else wanted=$STEPS; fi
+  case " $wanted " in *" $name "*) run_step "$name" ;; esac
+done
+
+say
+say "All of it took $((SECONDS / 60)) min $((SECONDS % 60)) s."
+if [ "$SKIPPED" -gt 0 ]; then
+  say "$PASSED passed, $FAILED failed, $SKIPPED skipped"
+else
+  say "$PASSED passed, $FAILED failed"
+fi
+[ "$FAILED" -eq 0 ] && [ "$PASSED" -gt 0 ]

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# For the shell tests beside this file: sourced. ctest sets
+#   FASTSKIP_SO          libfastskip.so of this build
+#   FASTSKIP_BINARY_DIR  this build's directory
+set -euo pipefail
+# shellcheck source=tools/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../tools/lib/common.sh"
+: "${FASTSKIP_SO:?to be set to libfastskip.so}"
+make_scratch
+EXPECTED=0
+
+# expect <what> <command...>: the command succeeds.
+expect() {
+  local what=$1
+  shift
+  "$@" || die "FAILED: $what ($*)"
+  EXPECTED=$((EXPECTED + 1))
+  say "ok: $what"
+}
+
+# refuse <what> <command...>: the command fails.
+refuse() {
+  local what=$1
+  shift
+  ! "$@" || die "FAILED: $what: this should not succeed ($*)"
+  EXPECTED=$((EXPECTED + 1))
+  say "ok: $what"
+}
+
+# same <what> <a> <b>: two texts are equal, and not empty.
+same() {
+  [ -n "$2" ] || die "FAILED: $1: nothing to compare"
+  [ "$2" = "$3" ] || die "FAILED: $1: '$2' is not '$3'"
+  EXPECTED=$((EXPECTED + 1))
+  say "ok: $1"
+}
+
+preloaded() { LD_PRELOAD=$FASTSKIP_SO "$@"; }
+
+# The memtable that the last opening of <db> used, as its LOG says.
+memtable_in_log() {
+  sed -n 's/.*Options.memtable_factory: //p' "$1/LOG" | tail -n 1
+}
