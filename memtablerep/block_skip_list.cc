@@ -47,8 +47,11 @@ Block* BlockSkipList::Descend(const Ordering& ordering, const Key& key,
     path->at[block->level] = const_cast<Block*>(block);
     const Neighbours& near = visit.near;
     const bool take_equal = near.equal && bound == Bound::kNotAbove;
-    const uint64_t child = take_equal ? near.succ : near.pred;
-    if (IsEmpty(child)) return nullptr;
+    uint64_t child = take_equal ? near.succ : near.pred;
+    if (IsEmpty(child)) {
+      if (ordering.checks()) return nullptr;
+      child = near.succ;  // only where memory was damaged: go on somewhere
+    }
     path->fence = take_equal ? kNoWord : near.succ;
     block = BlockOf(child);
     block->Prefetch();

@@ -227,14 +227,17 @@ class BlockSkipList::Iterator {
 
 template <typename Random>
 const char* BlockSkipList::RandomEntry(Random&& random) const {
-  // A block drawn may be the empty head; some other draw will do.
+  // A draw may end in the head, which is empty after its first split.
   for (int attempt = 0; attempt < 64; ++attempt) {
+    FASTSKIP_STEP();
     const Block* block = root_.load(std::memory_order_acquire);
     const char* entry = nullptr;
     while (block != nullptr) entry = RandomStep(&block, random());
     if (entry != nullptr) return entry;
   }
-  return nullptr;
+  Iterator first(this);  // every draw does, while no upper level is there yet
+  first.SeekToFirst();
+  return first.Valid() ? first.key() : nullptr;
 }
 
 }  // namespace fastskip
