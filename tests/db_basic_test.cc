@@ -121,7 +121,8 @@ TEST_P(DbBasicTest, SeveralTenantsInOneMemtable) {
 TEST_P(DbBasicTest, OddKeysAndLargeValues) {
   Compare([](DbRun& run) {
     if (!run.Open()) return;
-    std::vector<std::string> keys = {"", std::string(1, '\0'),
+    std::vector<std::string> keys = {"",
+                                     std::string(1, '\0'),
                                      std::string(8, '\0'),
                                      std::string(9, '\0'),
                                      std::string(16, '\xff'),
@@ -319,16 +320,16 @@ TEST_P(DbBasicTest, WideColumns) {
       const std::string a = RandomValue(run.random, 30), b = Concat(i);
       rocksdb::WideColumns columns{{rocksdb::kDefaultWideColumnName, a},
                                    {"count", b}};
-      run.Expect(run.db()->PutEntity(run.write_options, run.family(), key,
-                                     columns),
-                 "put entity");
+      run.Expect(
+          run.db()->PutEntity(run.write_options, run.family(), key, columns),
+          "put entity");
       if (i % 3 == 0) run.Put(Key(Below(run.random, 700)), "plain");
       run.NoteGet(Key(Below(run.random, 700)));
     }
     for (int i = 0; i < 700; ++i) {
       rocksdb::PinnableWideColumns found;
-      Status s = run.db()->GetEntity(run.read_options, run.family(), Key(i),
-                                     &found);
+      Status s =
+          run.db()->GetEntity(run.read_options, run.family(), Key(i), &found);
       run.Note(Key(i), " ", s.ToString(), " ", found.columns().size());
       for (const auto& column : found.columns()) {
         run.Note(Show(column.name()), "=", Show(column.value()));

@@ -62,9 +62,7 @@ class CaseInsensitive : public TestComparator {
     }
     return a.size() < b.size() ? -1 : a.size() > b.size() ? 1 : 0;
   }
-  bool CanKeysWithDifferentByteContentsBeEqual() const override {
-    return true;
-  }
+  bool CanKeysWithDifferentByteContentsBeEqual() const override { return true; }
 };
 
 class LastByteFirst : public TestComparator {

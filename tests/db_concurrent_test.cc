@@ -72,12 +72,13 @@ class DbConcurrentTest : public ::testing::TestWithParam<ModeParam> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Memtables, DbConcurrentTest, ::testing::ValuesIn(Combinations()),
-    [](const ::testing::TestParamInfo<ModeParam>& info) {
-      return std::get<1>(info.param).name + std::get<0>(info.param).name +
-             std::to_string(std::get<2>(info.param));
-    });
+INSTANTIATE_TEST_SUITE_P(Memtables, DbConcurrentTest,
+                         ::testing::ValuesIn(Combinations()),
+                         [](const ::testing::TestParamInfo<ModeParam>& info) {
+                           return std::get<1>(info.param).name +
+                                  std::get<0>(info.param).name +
+                                  std::to_string(std::get<2>(info.param));
+                         });
 
 void OnThreads(int threads, const std::function<void(int)>& body) {
   std::vector<std::thread> all;
@@ -93,9 +94,7 @@ size_t Share(size_t n, int threads) {
 // A random operation on keys that only `thread` writes. They interleave with
 // those of the others: neighbours in the memtable have different writers.
 void OwnOperation(DbRun& run, int thread, int threads, Random& random) {
-  const auto own = [&] {
-    return Key(Below(random, 2000) * threads + thread);
-  };
+  const auto own = [&] { return Key(Below(random, 2000) * threads + thread); };
   const std::string key = own();
   switch (Below(random, 10)) {
     case 0:
@@ -263,8 +262,7 @@ TEST_P(DbConcurrentTest, ReadersSeeValuesGrow) {
     OnThreads(threads, [&](int t) {
       Random random(TestSeed() + t);
       for (size_t i = 1; i <= share; ++i) {
-        run.Put(Key(Below(random, kKeysEach) * threads + t),
-                std::to_string(i));
+        run.Put(Key(Below(random, kKeysEach) * threads + t), std::to_string(i));
       }
     });
     stop.store(true);
@@ -328,8 +326,8 @@ TEST_P(DbConcurrentTest, SharedKeysEndWithSomeLastWrite) {
     if (!run.Open()) return;
     constexpr uint64_t kKeys = 50;
     const size_t share = Share(16000, threads);
-    std::vector<std::vector<std::string>> last(
-        threads, std::vector<std::string>(kKeys));
+    std::vector<std::vector<std::string>> last(threads,
+                                               std::vector<std::string>(kKeys));
     OnThreads(threads, [&](int t) {
       Random random(TestSeed() + t);
       for (size_t i = 0; i < share; ++i) {

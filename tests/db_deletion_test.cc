@@ -61,8 +61,8 @@ TEST_P(DbDeletionTest, MergeOperands) {
       rocksdb::GetMergeOperandsOptions limit;
       limit.expected_max_number_of_operands = 1000;
       int n = 0;
-      Status s = run.db()->GetMergeOperands(run.read_options, run.family(),
-                                            Key(k), operands.data(), &limit, &n);
+      Status s = run.db()->GetMergeOperands(
+          run.read_options, run.family(), Key(k), operands.data(), &limit, &n);
       run.Note(Key(k), " ", s.ToString(), " ", n);
       for (int i = 0; i < n; ++i) run.Note(Show(operands[i]));
     }

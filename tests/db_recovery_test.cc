@@ -139,9 +139,10 @@ Options OptionsFor(const CrashCase& crash,
 Status OpenTwoFamilies(const Options& options, const std::string& dir,
                        Handles* handles, std::unique_ptr<DB>* db) {
   DB* raw = nullptr;
-  Status status = DB::Open(
-      options, dir, {{rocksdb::kDefaultColumnFamilyName, options}, {"one", options}},
-      handles, &raw);
+  Status status =
+      DB::Open(options, dir,
+               {{rocksdb::kDefaultColumnFamilyName, options}, {"one", options}},
+               handles, &raw);
   db->reset(raw);
   return status;
 }
@@ -177,9 +178,9 @@ TEST(DbRecoveryChild, DISABLED_WritesAndEnds) {
   SharedProgress progress(std::string(dir) + "/progress");
   Handles handles;
   std::unique_ptr<DB> db;
-  Status status = OpenTwoFamilies(
-      OptionsFor(crash, BytewiseConfigs()[config].make()),
-      std::string(dir) + "/db", &handles, &db);
+  Status status =
+      OpenTwoFamilies(OptionsFor(crash, BytewiseConfigs()[config].make()),
+                      std::string(dir) + "/db", &handles, &db);
   if (!status.ok()) {
     std::cerr << "open: " << status.ToString() << std::endl;
     _exit(2);

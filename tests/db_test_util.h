@@ -59,8 +59,8 @@ using Random = std::mt19937_64;
 inline uint64_t TestSeed() {
   static const uint64_t seed = [] {
     const char* given = getenv("FASTSKIP_TEST_SEED");
-    uint64_t value = given != nullptr ? strtoull(given, nullptr, 0)
-                                      : std::random_device{}();
+    uint64_t value =
+        given != nullptr ? strtoull(given, nullptr, 0) : std::random_device{}();
     std::cout << "FASTSKIP_TEST_SEED=" << value << std::endl;
     return value;
   }();
@@ -72,7 +72,8 @@ inline uint64_t TestSeed() {
 inline size_t Scaled(size_t n) {
   static const size_t percent = [] {
     const char* given = getenv("FASTSKIP_TEST_PERCENT");
-    if (given != nullptr) return static_cast<size_t>(strtoull(given, nullptr, 0));
+    if (given != nullptr)
+      return static_cast<size_t>(strtoull(given, nullptr, 0));
     if (kUnderThreadSanitizer) return size_t{20};
     if (kUnderAddressSanitizer) return size_t{40};
     return size_t{100};
@@ -88,7 +89,8 @@ class TempDir {
  public:
   TempDir() {
     std::string pattern =
-        (std::filesystem::temp_directory_path() / "fastskip_db_XXXXXX").string();
+        (std::filesystem::temp_directory_path() / "fastskip_db_XXXXXX")
+            .string();
     if (mkdtemp(pattern.data()) == nullptr) abort();
     path_ = pattern;
   }
@@ -137,8 +139,8 @@ std::string Concat(const Parts&... parts) {
 inline std::string Key(uint64_t n, const std::string& prefix = "key",
                        size_t width = 6) {
   std::string digits = std::to_string(n);
-  return prefix +
-         std::string(width - std::min(width, digits.size()), '0') + digits;
+  return prefix + std::string(width - std::min(width, digits.size()), '0') +
+         digits;
 }
 
 inline uint64_t Below(Random& random, uint64_t bound) {
@@ -174,9 +176,8 @@ inline MemtableConfig FastSkipConfig(const std::string& name, KeyOrder order,
             FastSkipListOptions options;
             options.key_order = order;
             options.shards = shards;
-            return VisibleToThreadSanitizer(
-                std::shared_ptr<MemTableRepFactory>(
-                    NewFastSkipListRepFactory(options)));
+            return VisibleToThreadSanitizer(std::shared_ptr<MemTableRepFactory>(
+                NewFastSkipListRepFactory(options)));
           }};
 }
 
@@ -197,9 +198,9 @@ inline std::vector<MemtableConfig> BytewiseConfigs() {
 // One scenario on one database.
 
 using Handles = std::vector<ColumnFamilyHandle*>;
-using Opener = std::function<Status(
-    const Options&, const std::string& dir,
-    const std::vector<ColumnFamilyDescriptor>&, Handles*, DB**)>;
+using Opener = std::function<Status(const Options&, const std::string& dir,
+                                    const std::vector<ColumnFamilyDescriptor>&,
+                                    Handles*, DB**)>;
 
 inline Status OpenPlainDB(const Options& options, const std::string& dir,
                           const std::vector<ColumnFamilyDescriptor>& families,
@@ -340,7 +341,9 @@ class DbRun {
     if (status.IsNotFound()) return "(none)";
     return status.ok() ? Show(value) : status.ToString();
   }
-  void NoteGet(const Slice& key, size_t f = 0) { NoteGet(key, read_options, f); }
+  void NoteGet(const Slice& key, size_t f = 0) {
+    NoteGet(key, read_options, f);
+  }
   void NoteGet(const Slice& key, const ReadOptions& read, size_t f = 0) {
     Note("get ", Show(key), " = ", Get(key, read, f));
   }
@@ -380,7 +383,7 @@ class DbRun {
 };
 
 inline std::vector<std::string> DbRun::Contents(const ReadOptions& read,
-                                              size_t f) {
+                                                size_t f) {
   ReadOptions total = read;
   total.total_order_seek = true;
   std::vector<std::string> lines;
@@ -451,8 +454,7 @@ inline std::string FirstUnexpected(const Transcript& transcript) {
 // "" when both saw the same and nothing unexpected, else what differs first.
 inline std::string Difference(const MemtableConfig& config,
                               const Scenario& scenario) {
-  const Transcript want =
-      Play(SkipListConfig(), Role::kReference, scenario);
+  const Transcript want = Play(SkipListConfig(), Role::kReference, scenario);
   if (want.unexpected > 0) return "skip_list: " + FirstUnexpected(want);
   if (want.lines.empty()) return "the scenario observes nothing";
   const Transcript got = Play(config, Role::kTested, scenario);

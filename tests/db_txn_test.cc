@@ -69,9 +69,8 @@ void Configure(DbRun& run, const Policy& policy) {
     txn_options.default_write_batch_flush_threshold =
         write_policy == rocksdb::WRITE_UNPREPARED ? 40 : 0;
     TransactionDB* txn_db = nullptr;
-    Status status =
-        TransactionDB::Open(options, txn_options, dir, families, handles,
-                            &txn_db);
+    Status status = TransactionDB::Open(options, txn_options, dir, families,
+                                        handles, &txn_db);
     *db = txn_db;
     return status;
   };
@@ -122,11 +121,12 @@ class DbTxnTest : public ::testing::TestWithParam<TxnParam> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Memtables, DbTxnTest, ::testing::ValuesIn(Combinations()),
-    [](const ::testing::TestParamInfo<TxnParam>& info) {
-      return std::get<1>(info.param).name + std::get<0>(info.param).name;
-    });
+INSTANTIATE_TEST_SUITE_P(Memtables, DbTxnTest,
+                         ::testing::ValuesIn(Combinations()),
+                         [](const ::testing::TestParamInfo<TxnParam>& info) {
+                           return std::get<1>(info.param).name +
+                                  std::get<0>(info.param).name;
+                         });
 
 // One random operation of a transaction; few keys, so that they repeat.
 void RandomTxnOperation(DbRun& run, Transaction* txn, uint64_t keys) {
@@ -234,7 +234,8 @@ TEST_P(DbTxnTest, SnapshotsDoNotSeeLaterCommits) {
   const TxnShape shape = Shape(100);
   Compare([shape](DbRun& run) {
     if (!run.Open()) return;
-    for (size_t id = 0; id < Scaled(300); ++id) RandomTransaction(run, id, shape);
+    for (size_t id = 0; id < Scaled(300); ++id)
+      RandomTransaction(run, id, shape);
     std::unique_ptr<Transaction> open_txn(
         TxnDB(run)->BeginTransaction(run.write_options));
     run.Expect(open_txn->SetName("open"), "name");
@@ -303,7 +304,8 @@ TEST_P(DbTxnTest, PreparedTransactionsSurviveACrash) {
   const TxnShape shape = Shape(100);
   Compare([shape](DbRun& run) {
     if (!run.Open()) return;
-    for (size_t id = 0; id < Scaled(200); ++id) RandomTransaction(run, id, shape);
+    for (size_t id = 0; id < Scaled(200); ++id)
+      RandomTransaction(run, id, shape);
     std::vector<std::unique_ptr<Transaction>> prepared;
     for (int t = 0; t < 4; ++t) {
       prepared.emplace_back(TxnDB(run)->BeginTransaction(run.write_options));
@@ -359,8 +361,8 @@ void MoveAmounts(DbRun& run, int thread, size_t transactions) {
     uint64_t a = Below(random, kAccounts), b = Below(random, kAccounts);
     if (a == b) continue;
     if (b < a) std::swap(a, b);  // one order of locking: no deadlock
-    std::unique_ptr<Transaction> txn(TxnDB(run)->BeginTransaction(
-        WriteOptions(), TransactionOptions()));
+    std::unique_ptr<Transaction> txn(
+        TxnDB(run)->BeginTransaction(WriteOptions(), TransactionOptions()));
     run.Expect(txn->SetName(Concat("move", thread, ".", i)), "name");
     std::string from, to;
     Status status = txn->GetForUpdate(ReadOptions(), Key(a), &from);
@@ -382,8 +384,8 @@ void MoveAmounts(DbRun& run, int thread, size_t transactions) {
 TEST_P(DbTxnTest, ConcurrentTransfersKeepTheSum) {
   TestSeed();
   const Policy policy = std::get<1>(GetParam());
-  const Transcript seen = Play(
-      std::get<0>(GetParam()), Role::kTested, [&policy](DbRun& run) {
+  const Transcript seen =
+      Play(std::get<0>(GetParam()), Role::kTested, [&policy](DbRun& run) {
         Configure(run, policy);
         run.options.write_buffer_size = 256 << 10;
         if (!run.Open()) return;
@@ -427,8 +429,7 @@ TEST_P(DbOptimisticTest, ConflictsAreFoundInKeptMemtables) {
     if (!run.Open()) return;
     auto* db = static_cast<rocksdb::OptimisticTransactionDB*>(run.db());
     for (size_t i = 0; i < Scaled(1500); ++i) {
-      std::unique_ptr<Transaction> txn(
-          db->BeginTransaction(run.write_options));
+      std::unique_ptr<Transaction> txn(db->BeginTransaction(run.write_options));
       for (int j = 0; j < 3; ++j) {
         run.Expect(txn->Put(Key(Below(run.random, 200)), Concat(i)), "put");
       }
