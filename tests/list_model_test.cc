@@ -1,0 +1,530 @@
+// SPDX-License-Identifier: Apache-2.0
+// BlockSkipList against a std::set: random operations by one thread, under
+// every comparator, key order and shape of keys.
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "tests/list_key_shapes.h"
+#include "tests/list_test_util.h"
+
+namespace fastskip {
+namespace test {
+namespace {
+
+// The list and its model, operated in step.
+class ModelledList {
+ public:
+  ModelledList(const UserOrder& user_order, KeyOrder order,
+               const KeyShape& shape, uint64_t size, Random random)
+      : fixture_(user_order.compare, order),
+        model_(Less{&fixture_.comparator}),
+        shape_(shape),
+        size_(size),
+        random_(random) {
+    for (int i = 0; i < 4; ++i) {
+      iterators_.push_back({BlockSkipList::Iterator(&fixture_.list), nullptr});
+    }
+  }
+
+  // One operation, picked at random.
+  void Operate() {
+    switch (random_.Uniform(16)) {
+      case 0:
+        random_.OneIn(4) ? InsertOtherCase() : InsertDuplicate();
+        break;
+      case 1:
+      case 2:
+        CheckContains();
+        break;
+      case 3:
+      case 4:
+        CheckFindGreaterOrEqual();
+        break;
+      case 5:
+      case 6:
+      case 7:
+        MoveIterator(&iterators_[random_.Uniform(iterators_.size())]);
+        break;
+      default:
+        InsertNext();
+    }
+  }
+
+  void InsertNext() {
+    const ShapedKey key = shape_.make(random_, next_++, size_);
+    InsertNew(key.user_key, key.sequence & kMaxSequence);
+  }
+
+  // The same key and sequence number as an entry that is there, any type.
+  void InsertDuplicate() {
+    if (all_.empty()) return;
+    const ParsedEntry old = ParseEntry(all_[random_.Uniform(all_.size())]);
+    const char* entry = store_.Add(old.user_key, old.sequence,
+                                   static_cast<uint8_t>(random_.Uniform(256)));
+    ++duplicates_;
+    ASSERT_FALSE(Insert(entry)) << DebugString(entry);
+  }
+
+  // An entry's key with the case of a letter changed: equal under some orders.
+  void InsertOtherCase() {
+    if (all_.empty()) return;
+    const ParsedEntry old = ParseEntry(all_[random_.Uniform(all_.size())]);
+    std::string user_key(old.user_key);
+    for (char& c : user_key) {
+      const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+      if (letter && random_.OneIn(3)) c ^= 0x20;
+    }
+    InsertNew(user_key, old.sequence);
+  }
+
+  void CheckContains() {
+    const char* key = Target();
+    ASSERT_EQ(model_.count(key) != 0, list().Contains(key)) << DebugString(key);
+  }
+
+  void CheckFindGreaterOrEqual() {
+    const char* key = Target();
+    ExpectSame(AtOrAfter(key), list().FindGreaterOrEqual(key), key);
+  }
+
+  void CheckWholeOrder() {
+    BlockSkipList::Iterator it(&list());
+    it.SeekToFirst();
+    for (const char* expected : model_) {
+      ASSERT_TRUE(it.Valid()) << "ends before " << DebugString(expected);
+      ASSERT_EQ(expected, it.key())
+          << DebugString(expected) << " but " << DebugString(it.key());
+      it.Next();
+    }
+    ASSERT_FALSE(it.Valid()) << "goes on with " << DebugString(it.key());
+    it.SeekToLast();
+    for (auto e = model_.rbegin(); e != model_.rend(); ++e) {
+      ASSERT_TRUE(it.Valid()) << "ends before " << DebugString(*e);
+      ASSERT_EQ(*e, it.key())
+          << DebugString(*e) << " but " << DebugString(it.key());
+      it.Prev();
+    }
+    ASSERT_FALSE(it.Valid()) << "goes on with " << DebugString(it.key());
+  }
+
+  void CheckCounts() {
+    const std::vector<const char*> sorted(model_.begin(), model_.end());
+    if (sorted.empty()) return;
+    for (int i = 0; i < 40; ++i) {
+      size_t from = random_.Uniform(sorted.size());
+      size_t to = random_.Uniform(sorted.size());
+      if (from > to) std::swap(from, to);
+      if (i % 2 == 0) to = std::min(to, from + 1 + i);
+      const uint64_t exact = to - from;
+      const uint64_t counted =
+          list().ApproximateCount(sorted[from], sorted[to]);
+      if (exact <= 100) {
+        ASSERT_EQ(exact, counted);
+      } else if (exact >= 1000) {
+        ASSERT_GE(2 * counted, exact);
+        ASSERT_LE(counted, 2 * exact);
+      }
+      if (from != to) {
+        ASSERT_EQ(0u, list().ApproximateCount(sorted[to], sorted[from]));
+      }
+    }
+  }
+
+  void Validate() { ASSERT_EQ("", list().TEST_Validate()); }
+
+  void CheckAll() {
+    Validate();
+    CheckWholeOrder();
+    CheckCounts();
+    const BlockSkipList::Stats stats = list().GetStats();
+    EXPECT_EQ(duplicates_, stats.duplicates);
+    EXPECT_EQ(0u, stats.unposted);
+    for (int i = 0; i < 100; ++i) {
+      CheckContains();
+      CheckFindGreaterOrEqual();
+    }
+    const char* sample = list().RandomEntry(random_);
+    ASSERT_EQ(model_.empty(), sample == nullptr);
+    if (sample != nullptr) {
+      ASSERT_EQ(1u, model_.count(sample));
+    }
+  }
+
+  const BlockSkipList& list() const { return fixture_.list; }
+  size_t size() const { return model_.size(); }
+
+ private:
+  struct Less {
+    const EntryComparator* comparator;
+    bool operator()(const char* a, const char* b) const {
+      return comparator->Compare(a, b) < 0;
+    }
+  };
+  struct CheckedIterator {
+    BlockSkipList::Iterator it;
+    const char* position;  // where the model stands, null when not valid
+  };
+
+  void InsertNew(const std::string& user_key, uint64_t sequence) {
+    const char* entry = store_.Add(user_key, sequence,
+                                   static_cast<uint8_t>(random_.Uniform(3)));
+    const bool expected = model_.insert(entry).second;
+    ASSERT_EQ(expected, Insert(entry)) << DebugString(entry);
+    expected ? all_.push_back(entry) : void(++duplicates_);
+  }
+
+  bool Insert(const char* entry) {
+    // Each way to insert, with what several writers would remember.
+    const uint64_t which = random_.Uniform(4 * kHints);
+    if (which < kHints) {
+      return fixture_.list.InsertWithHint(entry, &hints_[which]);
+    }
+    if (which < 2 * kHints) {
+      return fixture_.list.Insert(entry, &fingers_[which - kHints]);
+    }
+    return fixture_.list.Insert(entry);
+  }
+
+  const char* AtOrAfter(const char* key) const {
+    const auto found = model_.lower_bound(key);
+    return found == model_.end() ? nullptr : *found;
+  }
+  const char* After(const char* key) const {
+    const auto found = model_.upper_bound(key);
+    return found == model_.end() ? nullptr : *found;
+  }
+  const char* AtOrBefore(const char* key) const {
+    auto found = model_.upper_bound(key);
+    return found == model_.begin() ? nullptr : *--found;
+  }
+  const char* Before(const char* key) const {
+    auto found = model_.lower_bound(key);
+    return found == model_.begin() ? nullptr : *--found;
+  }
+
+  // A key to look up: often an entry, a neighbour of one, or of the shape.
+  const char* Target() {
+    std::string user_key;
+    uint64_t sequence = random_.OneIn(3)   ? kMaxSequence
+                        : random_.OneIn(2) ? 0
+                                           : random_.Uniform(2 * size_ + 2);
+    if (all_.empty() || random_.OneIn(4)) {
+      user_key =
+          shape_.make(random_, random_.Uniform(2 * size_ + 1), size_).user_key;
+    } else {
+      const ParsedEntry entry = ParseEntry(all_[random_.Uniform(all_.size())]);
+      user_key = std::string(entry.user_key);
+      if (random_.OneIn(2)) {
+        sequence = entry.sequence + random_.Uniform(2);
+      } else if (random_.OneIn(3)) {
+        user_key.push_back(random_.OneIn(2) ? '\0' : 'z');
+      } else if (random_.OneIn(2)) {
+        user_key.resize(random_.Uniform(user_key.size() + 1));
+      } else if (!user_key.empty()) {
+        ++user_key[random_.Uniform(user_key.size())];
+      }
+    }
+    targets_ = EntryStore();
+    return targets_.Add(user_key, sequence & kMaxSequence);
+  }
+
+  void MoveIterator(CheckedIterator* checked) {
+    BlockSkipList::Iterator& it = checked->it;
+    const char*& position = checked->position;
+    const uint64_t choice = random_.Uniform(20);
+    if (choice == 0) {
+      it.SeekToFirst();
+      position = model_.empty() ? nullptr : *model_.begin();
+    } else if (choice == 1) {
+      it.SeekToLast();
+      position = model_.empty() ? nullptr : *model_.rbegin();
+    } else if (choice < 5 || position == nullptr) {
+      const char* key = Target();
+      if (random_.OneIn(2)) {
+        it.Seek(key);
+        position = AtOrAfter(key);
+      } else {
+        it.SeekForPrev(key);
+        position = AtOrBefore(key);
+      }
+    } else {
+      uint64_t steps = 1 + random_.Zipf(40);
+      const bool forward = choice % 2 == 0;
+      for (; steps > 0 && position != nullptr; --steps) {
+        ASSERT_EQ(position, it.key());
+        position = forward ? After(position) : Before(position);
+        forward ? it.Next() : it.Prev();
+        ASSERT_EQ(position != nullptr, it.Valid()) << DebugString(position);
+      }
+    }
+    ASSERT_EQ(position != nullptr, it.Valid()) << DebugString(position);
+    if (position != nullptr) ExpectSame(position, it.key(), position);
+  }
+
+  void ExpectSame(const char* expected, const char* found, const char* key) {
+    ASSERT_EQ(expected, found)
+        << "for " << DebugString(key) << ": " << DebugString(expected)
+        << " expected, " << DebugString(found) << " found";
+  }
+
+  static constexpr uint64_t kHints = 3;
+
+  ListFixture fixture_;
+  EntryStore store_;
+  EntryStore targets_;
+  std::set<const char*, Less> model_;
+  std::vector<const char*> all_;
+  std::vector<CheckedIterator> iterators_;
+  void* hints_[kHints] = {};
+  BlockSkipList::Finger fingers_[kHints];
+  KeyShape shape_;
+  uint64_t size_;
+  uint64_t next_ = 0;
+  uint64_t duplicates_ = 0;
+  Random random_;
+};
+
+using Mode = std::tuple<UserOrder, KeyOrder>;
+
+std::vector<Mode> AllModes() {
+  std::vector<Mode> modes;
+  for (const UserOrder& order : kUserOrders) {
+    modes.emplace_back(order, KeyOrder::kAuto);
+    modes.emplace_back(order, KeyOrder::kComparator);
+    if (order.compare == CompareBytes) {
+      modes.emplace_back(order, KeyOrder::kBytewise);
+    }
+  }
+  return modes;
+}
+
+std::string ModeName(const Mode& mode) {
+  return std::string(std::get<0>(mode).name) + KeyOrderName(std::get<1>(mode));
+}
+
+class ListModelTest : public ::testing::TestWithParam<Mode> {
+ protected:
+  // Random operations, about `size` of them inserts.
+  void Run(const KeyShape& shape, uint64_t size) {
+    const auto [user_order, key_order] = GetParam();
+    SCOPED_TRACE(std::string(shape.name) + ", seed " +
+                 std::to_string(ProcessSeed()) + ", size " +
+                 std::to_string(size));
+    ModelledList list(user_order, key_order, shape, size, MakeRandom(size));
+    const uint64_t operations = 2 * size;
+    for (uint64_t i = 0; i < operations; ++i) {
+      list.Operate();
+      if ((i & (i - 1)) == 0 || i % 10000 == 0) list.Validate();
+      if (HasFatalFailure()) FAIL() << "after " << i << " operations";
+    }
+    list.CheckAll();
+  }
+};
+
+TEST_P(ListModelTest, Small) {
+  for (const KeyShape& shape : kKeyShapes) {
+    for (const uint64_t size :
+         {0, 1, 2, 5, 11, 12, 13, 14, 27, 28, 29, 30, 60, 100, 170, 400}) {
+      Run(shape, size);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST_P(ListModelTest, Middling) {
+  for (const KeyShape& shape : kKeyShapes) {
+    Run(shape, 8000 / kSlowdown);
+    if (HasFatalFailure()) return;
+  }
+}
+
+// Every shape under the order that most databases have, some under any other.
+TEST_P(ListModelTest, Large) {
+  const bool usual = GetParam() == Mode{kUserOrders[0], KeyOrder::kAuto};
+  for (const KeyShape& shape : kKeyShapes) {
+    const bool some = shape.make == YcsbKey || shape.make == ClusteredKey;
+    if (usual || some) Run(shape, 100000 / kSlowdown);
+    if (HasFatalFailure()) return;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ListModelTest, ::testing::ValuesIn(AllModes()),
+                         [](const auto& info) { return ModeName(info.param); });
+
+// --- Properties of one kind of operation ------------------------------------
+
+// Comparisons allowed per operation: times log2 of the number of entries, and
+// per step of an iterator.
+constexpr double kPerInsert = 1.5;
+constexpr double kPerLookup = 1.5;
+constexpr double kPerStep = 3;
+
+class ListModeTest : public ::testing::TestWithParam<Mode> {
+ protected:
+  // A list of `count` entries with random keys of 16 bytes.
+  void Fill(uint64_t count) {
+    Random random = MakeRandom(count);
+    fixture_ = std::make_unique<ListFixture>(std::get<0>(GetParam()).compare,
+                                             std::get<1>(GetParam()));
+    for (uint64_t i = 0; i < count; ++i) {
+      const char* entry = fixture_->Copy(
+          EncodeEntry(BigEndian(random(), 8) + BigEndian(random(), 8), i, 1));
+      ASSERT_TRUE(fixture_->list.Insert(entry));
+    }
+    ASSERT_EQ("", fixture_->list.TEST_Validate());
+  }
+
+  std::unique_ptr<ListFixture> fixture_;
+};
+
+// Every rank range is drawn about as often as any other, and no entry nearly
+// always or never.
+TEST_P(ListModeTest, RandomEntryIsRoughlyUniform) {
+  constexpr uint64_t kEntries = 10000, kDraws = 200000, kRanges = 20;
+  Fill(kEntries);
+  std::vector<const char*> sorted;
+  BlockSkipList::Iterator it(&fixture_->list);
+  for (it.SeekToFirst(); it.Valid(); it.Next()) sorted.push_back(it.key());
+  ASSERT_EQ(kEntries, sorted.size());
+  Random random = MakeRandom(1);
+  std::vector<uint64_t> drawn(kEntries);
+  const auto before = [&](const char* a, const char* b) {
+    return fixture_->comparator.Compare(a, b) < 0;
+  };
+  for (uint64_t i = 0; i < kDraws; ++i) {
+    const char* entry = fixture_->list.RandomEntry(random);
+    ASSERT_NE(nullptr, entry);
+    const auto at =
+        std::lower_bound(sorted.begin(), sorted.end(), entry, before);
+    ASSERT_EQ(entry, *at);
+    ++drawn[at - sorted.begin()];
+  }
+  const uint64_t even = kDraws / kRanges;
+  for (uint64_t range = 0; range < kRanges; ++range) {
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < kEntries / kRanges; ++i) {
+      sum += drawn[range * (kEntries / kRanges) + i];
+    }
+    EXPECT_GT(2 * sum, even) << "ranks from " << range << "/" << kRanges;
+    EXPECT_LT(sum, 2 * even) << "ranks from " << range << "/" << kRanges;
+  }
+  const uint64_t never = std::count(drawn.begin(), drawn.end(), 0u);
+  EXPECT_LT(never, kEntries / 50);
+  EXPECT_LT(*std::max_element(drawn.begin(), drawn.end()),
+            20 * kDraws / kEntries);
+}
+
+// However keys are ordered, an operation compares O(log n) times.
+TEST_P(ListModeTest, ComparesLogarithmically) {
+  for (const uint64_t count : {uint64_t{1000}, 100000 / kSlowdown}) {
+    const uint64_t before_fill = TestComparator::calls();
+    Fill(0);
+    Random random = MakeRandom(count);
+    std::vector<const char*> entries;
+    for (uint64_t i = 0; i < count; ++i) {
+      entries.push_back(fixture_->Copy(
+          EncodeEntry(BigEndian(random(), 8) + BigEndian(random(), 8), i, 1)));
+      ASSERT_TRUE(fixture_->list.Insert(entries.back()));
+    }
+    const double log = std::log2(static_cast<double>(count));
+    const auto mean_since = [&](uint64_t calls) {
+      return static_cast<double>(TestComparator::calls() - calls) /
+             static_cast<double>(count);
+    };
+    const double inserts = mean_since(before_fill);
+    uint64_t calls = TestComparator::calls();
+    for (const char* entry : entries) {
+      ASSERT_TRUE(fixture_->list.Contains(entry));
+    }
+    const double contains = mean_since(calls);
+    calls = TestComparator::calls();
+    for (const char* entry : entries) {
+      ASSERT_EQ(entry, fixture_->list.FindGreaterOrEqual(entry));
+    }
+    const double finds = mean_since(calls);
+    calls = TestComparator::calls();
+    BlockSkipList::Iterator it(&fixture_->list);
+    uint64_t seen = 0;
+    for (it.SeekToFirst(); it.Valid(); it.Next()) ++seen;
+    ASSERT_EQ(count, seen);
+    const double steps = mean_since(calls);
+    calls = TestComparator::calls();
+    for (it.SeekToLast(); it.Valid(); it.Prev()) --seen;
+    ASSERT_EQ(0u, seen);
+    const double back_steps = mean_since(calls);
+    std::printf(
+        "%s, %llu entries: comparisons per insert %.1f, contains %.1f, "
+        "find %.1f, next %.1f, prev %.1f\n",
+        ModeName(GetParam()).c_str(), static_cast<unsigned long long>(count),
+        inserts, contains, finds, steps, back_steps);
+    EXPECT_LT(inserts, kPerInsert * log);
+    EXPECT_LT(contains, kPerLookup * log);
+    EXPECT_LT(finds, kPerLookup * log);
+    EXPECT_LT(steps, kPerStep);
+    EXPECT_LT(back_steps, kPerStep);
+    if (std::get<1>(GetParam()) == KeyOrder::kBytewise) {
+      // Digests do the work: far fewer comparisons than a binary search.
+      EXPECT_LT(finds, 0.5 * log);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ListModeTest, ::testing::ValuesIn(AllModes()),
+                         [](const auto& info) { return ModeName(info.param); });
+
+// Sequential keys fill every block: as few blocks as entries need.
+TEST(ListShapeTest, AscendingKeysFillTheirBlocks) {
+  constexpr uint64_t kEntries = 20000;
+  ListFixture fixture(CompareBytes, KeyOrder::kBytewise);
+  for (uint64_t i = 0; i < kEntries; ++i) {
+    ASSERT_TRUE(
+        fixture.list.Insert(fixture.Copy(EncodeEntry(BigEndian(i, 8), 1, 1))));
+  }
+  ASSERT_EQ("", fixture.list.TEST_Validate());
+  const BlockSkipList::Stats stats = fixture.list.GetStats();
+  EXPECT_LT(stats.leaf_blocks, kEntries / 11);
+  EXPECT_FALSE(stats.uses_labels);
+}
+
+// A bytewise order never looks like another one.
+TEST(ListShapeTest, BytewiseOrderNeverSwitchesToLabels) {
+  for (const KeyShape& shape : kKeyShapes) {
+    Random random = MakeRandom();
+    ListFixture fixture(CompareBytes, KeyOrder::kAuto);
+    EntryStore store;
+    for (uint64_t i = 0; i < 5000; ++i) {
+      const ShapedKey key = shape.make(random, i, 5000);
+      fixture.list.Insert(store.Add(key.user_key, key.sequence));
+    }
+    EXPECT_FALSE(fixture.list.GetStats().uses_labels) << shape.name;
+  }
+}
+
+// An order that digests contradict is found out, though it looks like the
+// bytewise one for a long time.
+TEST(ListShapeTest, ContradictingOrderSwitchesToLabels) {
+  Random random = MakeRandom();
+  ListFixture fixture(CompareWithZFirst, KeyOrder::kAuto);
+  EntryStore store;
+  const auto insert = [&](const char* prefix, int count) {
+    for (int i = 0; i < count; ++i) {
+      const std::string key = prefix + std::to_string(random());
+      ASSERT_TRUE(fixture.list.Insert(store.Add(key, 1)));
+    }
+  };
+  insert("", 5000);
+  EXPECT_FALSE(fixture.list.GetStats().uses_labels);
+  insert("5z", 1);
+  EXPECT_TRUE(fixture.list.GetStats().uses_labels);
+  insert("z", 5000);
+  EXPECT_EQ("", fixture.list.TEST_Validate());
+}
+
+}  // namespace
+}  // namespace test
+}  // namespace fastskip
