@@ -25,7 +25,8 @@ usage: tests/run.sh [option...]
 
   --only STEP       run this step alone (may be given several times)
   --in-tree-cmake   also build RocksDB with its CMake (another 12 minutes)
-  --long            all steps, and the tests with more operations
+  --long            all steps, and five times the operations in tests that
+                    can be scaled (FASTSKIP_TEST_PERCENT=500)
   --jobs N          tests at a time ($JOBS)
   --help            this
 
@@ -59,7 +60,7 @@ while [ $# -gt 0 ]; do
     --in-tree-cmake) STEPS=$LONG_STEPS ;;
     --long)
       STEPS=$LONG_STEPS
-      export FASTSKIP_TEST_LONG=1
+      export FASTSKIP_TEST_PERCENT="${FASTSKIP_TEST_PERCENT:-500}"
       ;;
     --jobs)
       [ $# -ge 2 ] || die "--jobs needs a number (see --help)."
