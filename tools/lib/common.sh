@@ -69,6 +69,11 @@ install_packages() {
 FASTSKIP_BUILD_PACKAGES="g++ make cmake ccache pkg-config
   librocksdb-dev rocksdb-tools libgflags-dev"
 
+# What one checkout has compiled serves another one: paths below the root are
+# cached as relative ones, and the working directory does not count.
+export CCACHE_BASEDIR=$FASTSKIP_ROOT
+export CCACHE_NOHASHDIR=true
+
 # Puts a compiler cache in front of CMake's compilers, where there is one.
 cmake_launcher() {
   if command -v ccache >/dev/null; then
