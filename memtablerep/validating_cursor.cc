@@ -51,8 +51,8 @@ Status ValidatingCursor::Seek(const char* target, const ReadChecks& checks) {
   constexpr int kMostRounds = 1000;
   for (int round = 0; round < kMostRounds; ++round) {
     const char* answer = nullptr;
-    SeekLeftOf(target);
-    const Status status = WalkTo(target, checks, &answer);
+    Status status = SeekLeftOf(target, checks.show_keys);
+    if (status.ok()) status = WalkTo(target, checks, &answer);
     if (!status.ok()) return Fail(status);
     iter_.Seek(target);
     const char* const found = iter_.Valid() ? iter_.key() : nullptr;
@@ -65,29 +65,58 @@ Status ValidatingCursor::Seek(const char* target, const ReadChecks& checks) {
   return Fail(LedAstray(target, checks.show_keys));
 }
 
-// To the second entry on the left of where a search for `target` ends, and
-// further while that is not below `target`; to the first entry when there is
-// none.
-void ValidatingCursor::SeekLeftOf(const char* target) {
+// To kNeighbours entries left of where a search for `target` ends, and further
+// while that is not below `target`; to the first entry when there are fewer.
+Status ValidatingCursor::SeekLeftOf(const char* target, bool show_keys) {
+  Status status;
+  int steps = 0;
   iter_.Seek(target);
-  if (iter_.Valid()) {
-    iter_.Prev();
-  } else {
+  if (!iter_.Valid()) {
     iter_.SeekToLast();
+    ++steps;
   }
-  if (iter_.Valid()) iter_.Prev();
-  while (iter_.Valid() && comparator_->Compare(iter_.key(), target) >= 0) {
-    iter_.Prev();
+  while (status.ok() && iter_.Valid() &&
+         (steps < kNeighbours ||
+          comparator_->Compare(iter_.key(), target) >= 0)) {
+    status = StepBack(show_keys);
+    ++steps;
   }
-  if (!iter_.Valid()) iter_.SeekToFirst();
+  if (status.ok() && !iter_.Valid()) iter_.SeekToFirst();
+  return status;
 }
 
-// From where iter_ stands to the entry behind the first one not below
+// Prev, checked. A step back across the edge of a block is a search for the
+// key of the entry that it leaves; when that key is bad, it may lead anywhere.
+// Steps forward follow the blocks themselves. So the way forward must lead
+// from the entry that was reached to the one that was left, with nothing
+// between them but what was inserted meanwhile, and in order.
+Status ValidatingCursor::StepBack(bool show_keys) {
+  const char* const left = iter_.key();
+  iter_.Prev();
+  if (iter_.Valid() && iter_.key() == left) return LedAstray(left, show_keys);
+  BlockSkipList::Iterator ahead = iter_;
+  if (!ahead.Valid()) ahead.SeekToFirst();
+  const char* previous = nullptr;
+  for (; ahead.Valid() && ahead.key() != left; ahead.Next()) {
+    const char* const entry = ahead.key();
+    if (comparator_->Compare(entry, left) >= 0) {
+      return OutOfOrder(entry, left, show_keys);
+    }
+    if (previous != nullptr && comparator_->Compare(previous, entry) >= 0) {
+      return OutOfOrder(previous, entry, show_keys);
+    }
+    previous = entry;
+    iter_ = ahead;
+  }
+  return ahead.Valid() ? Status::OK() : LedAstray(left, show_keys);
+}
+
+// From where iter_ stands to kNeighbours entries behind the first one not below
 // `target`, checking each on the way. `*answer`: that first one, or null.
 Status ValidatingCursor::WalkTo(const char* target, const ReadChecks& checks,
                                 const char** answer) {
   const char* previous = nullptr;
-  for (; iter_.Valid(); iter_.Next()) {
+  for (int left = kNeighbours; iter_.Valid() && left >= 0; iter_.Next()) {
     const char* const entry = iter_.key();
     if (checks.entry_check != nullptr && *checks.entry_check != nullptr) {
       const Status status = (*checks.entry_check)(entry, checks.show_keys);
@@ -97,8 +126,10 @@ Status ValidatingCursor::WalkTo(const char* target, const ReadChecks& checks,
         comparator_->Compare(previous, entry) >= 0) {
       return OutOfOrder(previous, entry, checks.show_keys);
     }
-    if (*answer != nullptr) break;
-    if (comparator_->Compare(entry, target) >= 0) *answer = entry;
+    if (*answer == nullptr && comparator_->Compare(entry, target) >= 0) {
+      *answer = entry;
+    }
+    if (*answer != nullptr) --left;
     previous = entry;
   }
   return Status::OK();
@@ -107,19 +138,15 @@ Status ValidatingCursor::WalkTo(const char* target, const ReadChecks& checks,
 Status ValidatingCursor::Next(bool show_keys) {
   const char* const left = iter_.key();
   iter_.Next();
-  return iter_.Valid() ? Step(left, iter_.key(), show_keys) : Status::OK();
+  if (!iter_.Valid() || comparator_->Compare(left, iter_.key()) < 0) {
+    return Status::OK();
+  }
+  return Fail(OutOfOrder(left, iter_.key(), show_keys));
 }
 
 Status ValidatingCursor::Prev(bool show_keys) {
-  const char* const left = iter_.key();
-  iter_.Prev();
-  return iter_.Valid() ? Step(iter_.key(), left, show_keys) : Status::OK();
-}
-
-Status ValidatingCursor::Step(const char* smaller, const char* greater,
-                              bool show_keys) {
-  if (comparator_->Compare(smaller, greater) < 0) return Status::OK();
-  return Fail(OutOfOrder(smaller, greater, show_keys));
+  const Status status = StepBack(show_keys);
+  return status.ok() ? status : Fail(status);
 }
 
 }  // namespace fastskip
