@@ -177,7 +177,7 @@ failing_output() {
 # run_step <name>: its output goes to build/logs/<name>.log. A step that runs
 # ctest counts as its tests; any other one, and one that fails otherwise, as one.
 run_step() {
-  local name=$1 log=$BUILD/logs/$1.log started=$SECONDS junit= ok=yes
+  local name=$1 log=$BUILD/logs/$1.log started=$SECONDS junit='' ok=yes
   local failed_before=$FAILED
   step "$name"
   case $name in

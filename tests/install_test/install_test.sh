@@ -4,6 +4,7 @@
 # Installs this build into a temporary prefix and builds programs against it, as
 # a user would: with find_package and with pkg-config, the static library and
 # the shared one. The examples of tools/examples are built and run that way too.
+# shellcheck source=tests/tools_test/expect.sh
 . "$(dirname "$0")/../tools_test/expect.sh"
 : "${FASTSKIP_BINARY_DIR:?to be set to the build directory}"
 

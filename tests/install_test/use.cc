@@ -51,10 +51,9 @@ int main(int argc, char** argv) {
 
   fastskip::RegisterFastSkip();
   rocksdb::Options by_name;
-  if (!Check(rocksdb::GetOptionsFromString(rocksdb::ConfigOptions(),
-                                           rocksdb::Options(),
-                                           "memtable_factory=fastskip:2",
-                                           &by_name)) ||
+  if (!Check(rocksdb::GetOptionsFromString(
+          rocksdb::ConfigOptions(), rocksdb::Options(),
+          "memtable_factory=fastskip:2", &by_name)) ||
       !Works(by_name, argv[1])) {
     return 1;
   }

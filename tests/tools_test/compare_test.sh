@@ -3,6 +3,7 @@
 #
 # tools/compare.sh finds the faults it is there to find. A script stands in for
 # db_bench.
+# shellcheck source=tests/tools_test/expect.sh
 . "$(dirname "$0")/expect.sh"
 
 # $1: what readrandom finds with fastskip, $2: the memtable that LOG names.
@@ -31,15 +32,15 @@ EOF
 
 compare() {
   "$FASTSKIP_ROOT/tools/compare.sh" --db-bench="$SCRATCH/db_bench" \
-    --benchmarks="${1:-readrandom}" --rounds=2
+    --benchmarks="$1" --rounds=2
 }
 
 fake_db_bench 100 FastSkipListRepFactory
-expect "equal answers pass" compare
-same "the ratio" "$(compare | awk '$1 == "readrandom" { print $4, $5 }')" \
+expect "equal answers pass" compare readrandom
+same "the ratio" "$(compare readrandom | awk '$1 == "readrandom" { print $4, $5 }')" \
   "2.00 yes"
 refuse "a benchmark without a result" compare readrandom,seekrandom
 fake_db_bench 99 FastSkipListRepFactory
-refuse "a key that is not found" compare
+refuse "a key that is not found" compare readrandom
 fake_db_bench 100 SkipListFactory
-refuse "a run that used another memtable" compare
+refuse "a run that used another memtable" compare readrandom

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Debian's db_bench with libfastskip.so loaded: the same answers as skip_list.
+# shellcheck source=tests/tools_test/expect.sh
 . "$(dirname "$0")/expect.sh"
 
 compare() {

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 #
 # For the shell tests beside this file: sourced. ctest sets
 #   FASTSKIP_SO          libfastskip.so of this build

@@ -3,6 +3,7 @@
 #
 # Debian's ldb on a database of fastskip's, with libfastskip.so loaded and
 # without it.
+# shellcheck source=tests/tools_test/expect.sh
 . "$(dirname "$0")/expect.sh"
 
 db=$SCRATCH/db
@@ -26,7 +27,7 @@ refuse "get finds nothing" ldb_with get name
 refuse "get finds nothing, without the library" ldb_without get name
 same "all else is left" "$all" "$(ldb_with scan --hex | sha256sum)"
 
-options=$(ls -t "$db"/OPTIONS-* | head -n 1)
+options=$(printf '%s\n' "$db"/OPTIONS-* | tail -n 1)
 expect "OPTIONS names the memtable and its options" \
   grep -q 'memtable_factory={id=FastSkipListRepFactory;.*shards=4;.*}' \
   "$options"

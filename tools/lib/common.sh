@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 #
 # Shell helpers of tools/ and tests/: sourced, never run. Bash and what every
 # Debian system has; no Python.
@@ -64,8 +65,8 @@ install_packages() {
     die "apt-get could not install: $missing"
 }
 
-# What building fastskip and running stock RocksDB tools takes. librocksdb-dev
-# does not bring the compression libraries' development files on every release.
+# What building fastskip and running stock RocksDB tools takes.
+# shellcheck disable=SC2034  # used by the scripts that source this file
 FASTSKIP_BUILD_PACKAGES="g++ make cmake ccache pkg-config
   librocksdb-dev rocksdb-tools libgflags-dev"
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 #
 # Debian's source package of RocksDB, and fastskip linked into it: sourced after
 # common.sh. Nothing of the machine's own apt configuration is touched.
