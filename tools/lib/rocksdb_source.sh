@@ -10,13 +10,14 @@
 ROCKSDB_SOURCE_PACKAGES="dpkg-dev patch perl xz-utils
   libsnappy-dev zlib1g-dev libbz2-dev liblz4-dev libzstd-dev"
 
-# source_apt <dir> <apt-get argument...>: apt-get with the machine's package
+# source_apt <absolute dir> <apt-get argument...>: apt-get with the machine's package
 # sources, turned into sources of source packages, and lists of its own.
 source_apt() {
   local dir=$1 file
   shift
   if [ ! -d "$dir/parts" ]; then
     mkdir -p "$dir/parts" "$dir/lists/partial"
+    : >"$dir/empty"
     for file in /etc/apt/sources.list.d/*.sources; do
       [ ! -f "$file" ] ||
         sed 's/^Types:.*/Types: deb-src/' "$file" \
@@ -28,14 +29,14 @@ source_apt() {
           >"$dir/parts/$(basename "$file" .list).list"
     done
   fi
-  apt-get -qq -o Dir::Etc::sourcelist=/dev/null \
+  apt-get -qq -o Dir::Etc::sourcelist="$dir/empty" \
     -o Dir::Etc::sourceparts="$dir/parts" \
     -o Dir::State::lists="$dir/lists" \
     -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
     -o APT::Sandbox::User= "$@"
 }
 
-# fetch_rocksdb_source <dir>: puts the source package, of the version that is
+# fetch_rocksdb_source <absolute dir>: puts the source package, of the version that is
 # installed, into <dir> unless it is there.
 fetch_rocksdb_source() {
   local dir=$1 version
