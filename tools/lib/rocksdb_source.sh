@@ -64,9 +64,11 @@ unpack_rocksdb() {
 
 # link_plugin_files <tree>: plugin/fastskip as a directory of links, one for
 # each file, so that the objects which RocksDB's Makefile leaves beside the
-# sources stay in <tree>.
+# sources stay in <tree>. Made anew each time: dependencies recorded for a file
+# that is gone would stop Make, and ccache has the objects.
 link_plugin_files() {
   local plugin=$1/plugin/fastskip entry
+  rm -rf "$plugin"
   mkdir -p "$plugin"
   for entry in CMakeLists.txt fastskip.mk rocksdb_plugin.mk memtablerep plugin; do
     cp -rsf "$FASTSKIP_ROOT/$entry" "$plugin/"
