@@ -68,8 +68,8 @@ Status RefuseShards(const std::string& value) {
 
 Status RefuseKeyOrder(const std::string& value) {
   return Status::InvalidArgument(
-      std::string(FastSkipListRepFactory::kClassName()) + ": key_order=" +
-      value + " is none of auto, bytewise, comparator");
+      std::string(FastSkipListRepFactory::kClassName()) +
+      ": key_order=" + value + " is none of auto, bytewise, comparator");
 }
 
 // Own parsers, since RocksDB's name the option but not the value, and read
@@ -145,8 +145,7 @@ Status CheckValues(const FastSkipListOptions& options) {
     return RefuseShards(std::to_string(options.shards));
   }
   if (NameOf(options.key_order) == nullptr) {
-    return RefuseKeyOrder(
-        std::to_string(static_cast<int>(options.key_order)));
+    return RefuseKeyOrder(std::to_string(static_cast<int>(options.key_order)));
   }
   return Status::OK();
 }

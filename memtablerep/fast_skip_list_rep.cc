@@ -160,9 +160,9 @@ class FastSkipListIterator final : public MemTableRep::Iterator {
   Status PrevAndValidate(bool allow_data_in_errors) FASTSKIP_OVERRIDE_9_6 {
     return cursor_.Prev(allow_data_in_errors);
   }
-  Status SeekAndValidate(
-      const Slice& internal_key, const char* memtable_key,
-      bool allow_data_in_errors) FASTSKIP_OVERRIDE_9_6_TO_10_6 {
+  Status SeekAndValidate(const Slice& internal_key, const char* memtable_key,
+                         bool allow_data_in_errors)
+      FASTSKIP_OVERRIDE_9_6_TO_10_6 {
     ReadChecks checks;
     checks.show_keys = allow_data_in_errors;
     return cursor_.Seek(Target(internal_key, memtable_key), checks);
@@ -251,17 +251,17 @@ class FastSkipListRep final : public MemTableRep {
     GetFrom(compat::EncodedLookupKey(key), arg, callback);
   }
 
-  Status GetAndValidate(
-      const LookupKey& key, void* arg, EntryCallback callback,
-      bool allow_data_in_errors) FASTSKIP_OVERRIDE_9_6_TO_10_6 {
+  Status GetAndValidate(const LookupKey& key, void* arg, EntryCallback callback,
+                        bool allow_data_in_errors)
+      FASTSKIP_OVERRIDE_9_6_TO_10_6 {
     ReadChecks checks;
     checks.show_keys = allow_data_in_errors;
     return GetChecked(compat::EncodedLookupKey(key), arg, callback, checks);
   }
-  Status GetAndValidate(
-      const LookupKey& key, void* arg, EntryCallback callback,
-      bool allow_data_in_errors, bool detect_key_out_of_order,
-      const compat::EntryCheck& entry_check) FASTSKIP_OVERRIDE_10_7 {
+  Status GetAndValidate(const LookupKey& key, void* arg, EntryCallback callback,
+                        bool allow_data_in_errors, bool detect_key_out_of_order,
+                        const compat::EntryCheck& entry_check)
+      FASTSKIP_OVERRIDE_10_7 {
     ReadChecks checks;
     checks.order = detect_key_out_of_order;
     checks.show_keys = allow_data_in_errors;
@@ -271,11 +271,11 @@ class FastSkipListRep final : public MemTableRep {
 
   // Each key is searched by itself: a search touches so few cold lines that a
   // start from the place of the key before would save little.
-  Status MultiGet(
-      size_t num_keys, const char* const* keys, void** args,
-      EntryCallback callback, bool allow_data_in_errors,
-      bool detect_key_out_of_order,
-      const compat::EntryCheck& entry_check) FASTSKIP_OVERRIDE_11_1 {
+  Status MultiGet(size_t num_keys, const char* const* keys, void** args,
+                  EntryCallback callback, bool allow_data_in_errors,
+                  bool detect_key_out_of_order,
+                  const compat::EntryCheck& entry_check)
+      FASTSKIP_OVERRIDE_11_1 {
     ReadChecks checks;
     checks.order = detect_key_out_of_order;
     checks.show_keys = allow_data_in_errors;

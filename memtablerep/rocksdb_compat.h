@@ -53,8 +53,9 @@
 // memory/arena.h are RocksDB's alone. Define FASTSKIP_IN_TREE to 0 or 1 where
 // the include path misleads.
 #ifndef FASTSKIP_IN_TREE
-#if __has_include("db/memtable.h") && __has_include("db/lookup_key.h") && \
-    __has_include("memory/arena.h")
+#if __has_include("db/memtable.h") && __has_include(            \
+                                          "db/lookup_key.h") && \
+                                          __has_include("memory/arena.h")
 #define FASTSKIP_IN_TREE 1
 #else
 #define FASTSKIP_IN_TREE 0

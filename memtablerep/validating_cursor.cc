@@ -75,9 +75,9 @@ Status ValidatingCursor::SeekLeftOf(const char* target, bool show_keys) {
     iter_.SeekToLast();
     ++steps;
   }
-  while (status.ok() && iter_.Valid() &&
-         (steps < kNeighbours ||
-          comparator_->Compare(iter_.key(), target) >= 0)) {
+  while (
+      status.ok() && iter_.Valid() &&
+      (steps < kNeighbours || comparator_->Compare(iter_.key(), target) >= 0)) {
     status = StepBack(show_keys);
     ++steps;
   }

@@ -37,8 +37,8 @@ MemTableRepFactory* MakeFactory(const std::string& uri,
           : factory->ConfigureOption(config, "shards", uri.substr(colon + 1));
   if (status.ok()) status = factory->PrepareOptions(config);
   if (!status.ok()) {
-    *error = status.getState() != nullptr ? status.getState()
-                                          : status.ToString();
+    *error =
+        status.getState() != nullptr ? status.getState() : status.ToString();
     return nullptr;
   }
   *guard = std::move(factory);
@@ -49,8 +49,9 @@ MemTableRepFactory* MakeFactory(const std::string& uri,
 
 void RegisterFastSkip() {
   static std::once_flag once;
-  std::call_once(
-      once, [] { fastskip_register(*ObjectLibrary::Default(), std::string()); });
+  std::call_once(once, [] {
+    fastskip_register(*ObjectLibrary::Default(), std::string());
+  });
 }
 
 }  // namespace fastskip

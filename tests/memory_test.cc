@@ -140,9 +140,10 @@ class MemoryTest : public ::testing::Test {
         EntriesWhenSealed(SkipList(), buffer, writers, memtables);
     const double ours =
         EntriesWhenSealed(FastSkip(), buffer, writers, memtables);
-    std::printf("buffer %zu KB, %d writer(s): skip_list %.0f, fastskip %.0f, "
-                "share %.3f\n",
-                buffer >> 10, writers, stock, ours, ours / stock);
+    std::printf(
+        "buffer %zu KB, %d writer(s): skip_list %.0f, fastskip %.0f, "
+        "share %.3f\n",
+        buffer >> 10, writers, stock, ours, ours / stock);
     return ours / stock;
   }
 
@@ -181,8 +182,7 @@ class WriteBufferTest : public MemoryTest {
 
   Usage Fill(const Factory& factory, size_t buffer, uint64_t entries) {
     Usage usage{};
-    auto manager =
-        std::make_shared<rdb::WriteBufferManager>(size_t{16} << 30);
+    auto manager = std::make_shared<rdb::WriteBufferManager>(size_t{16} << 30);
     rdb::Options options = MakeOptions(factory, buffer);
     options.write_buffer_manager = manager;
     std::unique_ptr<rdb::DB> db;
@@ -236,14 +236,21 @@ size_t HeapInUse() { return mallinfo2().uordblks + mallinfo2().hblkhd; }
 
 class ColumnFamiliesTest : public MemoryTest {
  protected:
+  // RocksDB waits for the disk for each column family it makes or drops.
+  void SetUp() override {
+    MemoryTest::SetUp();
+    if (::access("/dev/shm", W_OK) == 0) {
+      path_ = "/dev/shm/fastskip_memory_" + std::to_string(::getpid());
+    }
+  }
+
   struct Cost {
     size_t buffers, heap;
   };
 
   // Of `count` column families with one entry each.
   Cost Measure(const Factory& factory, size_t count) {
-    auto manager =
-        std::make_shared<rdb::WriteBufferManager>(size_t{16} << 30);
+    auto manager = std::make_shared<rdb::WriteBufferManager>(size_t{16} << 30);
     rdb::Options options = MakeOptions(factory, 4 * kMegabyte);
     options.write_buffer_manager = manager;
     std::unique_ptr<rdb::DB> db;
@@ -290,7 +297,9 @@ class RepMemory : public ::testing::TestWithParam<Order> {};
 INSTANTIATE_TEST_SUITE_P(Rep, RepMemory,
                          ::testing::Values(Order::kAuto, Order::kBytewise,
                                            Order::kComparator),
-                         [](const auto& info) { return OrderName(info.param); });
+                         [](const auto& info) {
+                           return OrderName(info.param);
+                         });
 
 // The inline block of RocksDB's arena has 2,048 bytes; what its own members and
 // the range-deletion table take leaves about 1.5 KB.

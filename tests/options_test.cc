@@ -2,6 +2,8 @@
 // The factory as RocksDB's options see it: names, text forms, OPTIONS files,
 // and what is refused, with a message that names it.
 
+#include "rocksdb/options.h"
+
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -18,7 +20,6 @@
 #include "plugin/register.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/db.h"
-#include "rocksdb/options.h"
 #include "rocksdb/utilities/object_registry.h"
 #include "rocksdb/utilities/options_util.h"
 #include "tests/test_util.h"
@@ -54,8 +55,8 @@ class OptionsTest : public ::testing::Test {
   static void SetUpTestSuite() { RegisterFastSkip(); }
 
   void SetUp() override {
-    path_ = ::testing::TempDir() + "fastskip_options_" +
-            std::to_string(::getpid());
+    path_ =
+        ::testing::TempDir() + "fastskip_options_" + std::to_string(::getpid());
     ASSERT_TRUE(rdb::DestroyDB(path_, rdb::Options()).ok());
   }
   void TearDown() override {
@@ -172,18 +173,17 @@ TEST_F(OptionsTest, BadTextIsRefusedByNameAndValue) {
   for (const auto& c : cases) {
     SCOPED_TRACE(c.text);
     // RocksDB's default configuration: what it does not support it ignores.
-    for (const rdb::ConfigOptions& config :
-         {Strict(), rdb::ConfigOptions()}) {
+    for (const rdb::ConfigOptions& config : {Strict(), rdb::ConfigOptions()}) {
       Factory factory;
-      ExpectMentions(rdb::MemTableRepFactory::CreateFromString(config, c.text,
-                                                               &factory),
-                     c.mentions);
+      ExpectMentions(
+          rdb::MemTableRepFactory::CreateFromString(config, c.text, &factory),
+          c.mentions);
       rdb::ColumnFamilyOptions family;
-      ExpectMentions(rdb::GetColumnFamilyOptionsFromString(
-                         config, rdb::ColumnFamilyOptions(),
-                         std::string("memtable_factory={") + c.text + "}",
-                         &family),
-                     c.mentions);
+      ExpectMentions(
+          rdb::GetColumnFamilyOptionsFromString(
+              config, rdb::ColumnFamilyOptions(),
+              std::string("memtable_factory={") + c.text + "}", &family),
+          c.mentions);
     }
   }
 }
@@ -196,18 +196,17 @@ TEST_F(OptionsTest, TextReproducesAnEqualFactory) {
       const std::string text = factory->ToString(Strict());
       SCOPED_TRACE(text);
       Factory again;
-      ASSERT_TRUE(rdb::MemTableRepFactory::CreateFromString(Strict(), text,
-                                                            &again)
-                      .ok());
+      ASSERT_TRUE(
+          rdb::MemTableRepFactory::CreateFromString(Strict(), text, &again)
+              .ok());
       ExpectOptions(again, shards, order);
       rdb::ConfigOptions exact = Strict();
       exact.sanity_level = rdb::ConfigOptions::kSanityLevelExactMatch;
       std::string mismatch;
       EXPECT_TRUE(factory->AreEquivalent(exact, again.get(), &mismatch))
           << mismatch;
-      const Factory other = MakeFactory(shards, order == Order::kAuto
-                                                    ? Order::kBytewise
-                                                    : Order::kAuto);
+      const Factory other = MakeFactory(
+          shards, order == Order::kAuto ? Order::kBytewise : Order::kAuto);
       EXPECT_FALSE(factory->AreEquivalent(exact, other.get(), &mismatch));
       EXPECT_NE(mismatch.find("key_order"), std::string::npos) << mismatch;
     }
@@ -232,9 +231,9 @@ TEST_F(OptionsTest, SingleOptionsByName) {
 
 TEST_F(OptionsTest, ReloadedFromTheOptionsFile) {
   std::unique_ptr<rdb::DB> db;
-  ASSERT_TRUE(Open(MakeFactory(7, Order::kComparator),
-                   rdb::BytewiseComparator(), &db)
-                  .ok());
+  ASSERT_TRUE(
+      Open(MakeFactory(7, Order::kComparator), rdb::BytewiseComparator(), &db)
+          .ok());
   ASSERT_TRUE(db->Put(rdb::WriteOptions(), "key", "value").ok());
   db.reset();
 
@@ -251,8 +250,8 @@ TEST_F(OptionsTest, ReloadedFromTheOptionsFile) {
   EXPECT_TRUE(status.ok()) << status.ToString();
 
   std::string file;
-  ASSERT_TRUE(rdb::GetLatestOptionsFileName(path_, rdb::Env::Default(), &file)
-                  .ok());
+  ASSERT_TRUE(
+      rdb::GetLatestOptionsFileName(path_, rdb::Env::Default(), &file).ok());
   std::stringstream text;
   text << std::ifstream(path_ + "/" + file).rdbuf();
   EXPECT_NE(text.str().find("memtable_factory={id=FastSkipListRepFactory;"),

@@ -267,18 +267,19 @@ std::vector<Case> AllCases() {
   return cases;
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Rep, RepConcurrent, ::testing::ValuesIn(AllCases()), [](const auto& info) {
-      return std::string(std::get<0>(info.param).name) +
-             OrderName(std::get<1>(info.param)) +
-             LayoutName(std::get<2>(info.param)) +
-             std::to_string(std::get<3>(info.param)) + "Threads";
-    });
+INSTANTIATE_TEST_SUITE_P(Rep, RepConcurrent, ::testing::ValuesIn(AllCases()),
+                         [](const auto& info) {
+                           return std::string(std::get<0>(info.param).name) +
+                                  OrderName(std::get<1>(info.param)) +
+                                  LayoutName(std::get<2>(info.param)) +
+                                  std::to_string(std::get<3>(info.param)) +
+                                  "Threads";
+                         });
 
 // --- The same key from all threads at once ---------------------------------
 
-class RepDuplicates
-    : public ::testing::TestWithParam<std::tuple<Order, int>> {};
+class RepDuplicates : public ::testing::TestWithParam<std::tuple<Order, int>> {
+};
 
 TEST_P(RepDuplicates, OneInsertOfEachKeyWins) {
   const int threads = std::get<1>(GetParam());

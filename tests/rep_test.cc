@@ -190,12 +190,12 @@ std::vector<Case> AllCases() {
   return cases;
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Rep, RepAnswers, ::testing::ValuesIn(AllCases()), [](const auto& info) {
-      return std::string(std::get<0>(info.param).name) +
-             OrderName(std::get<1>(info.param)) +
-             std::get<2>(info.param).name;
-    });
+INSTANTIATE_TEST_SUITE_P(Rep, RepAnswers, ::testing::ValuesIn(AllCases()),
+                         [](const auto& info) {
+                           return std::string(std::get<0>(info.param).name) +
+                                  OrderName(std::get<1>(info.param)) +
+                                  std::get<2>(info.param).name;
+                         });
 
 // The rest runs for each key_order, under the bytewise comparator.
 class Rep : public ::testing::TestWithParam<Order> {};
@@ -203,7 +203,9 @@ class Rep : public ::testing::TestWithParam<Order> {};
 INSTANTIATE_TEST_SUITE_P(Rep, Rep,
                          ::testing::Values(Order::kAuto, Order::kBytewise,
                                            Order::kComparator),
-                         [](const auto& info) { return OrderName(info.param); });
+                         [](const auto& info) {
+                           return OrderName(info.param);
+                         });
 
 TEST_P(Rep, EmptyHasNothing) {
   TestRep rep(FastSkipFactory(GetParam()).get(), rdb::BytewiseComparator());

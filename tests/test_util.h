@@ -145,8 +145,8 @@ class EntryOrder : public rdb::MemTableRep::KeyComparator {
     b.user_key = std::string_view(internal_key.data(), size);
     uint64_t tag = 0;
     for (int i = 7; i >= 0; --i) {
-      tag = tag << 8 |
-            static_cast<unsigned char>(internal_key[size + static_cast<size_t>(i)]);
+      tag = tag << 8 | static_cast<unsigned char>(
+                           internal_key[size + static_cast<size_t>(i)]);
     }
     b.sequence = tag >> 8;
     return Compare(ParseEntry(a), b);

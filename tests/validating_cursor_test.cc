@@ -54,8 +54,7 @@ class ValidatingCursorTest : public ::testing::TestWithParam<KeyOrder> {
 };
 
 INSTANTIATE_TEST_SUITE_P(List, ValidatingCursorTest,
-                         ::testing::Values(KeyOrder::kAuto,
-                                           KeyOrder::kBytewise,
+                         ::testing::Values(KeyOrder::kAuto, KeyOrder::kBytewise,
                                            KeyOrder::kComparator),
                          [](const auto& info) {
                            return KeyOrderName(info.param);
@@ -113,9 +112,8 @@ TEST_P(ValidatingCursorTest, OneBadKeyGivesNoWrongAnswerInSilence) {
     const uint64_t bad =
         random.OneIn(2) ? random.Uniform(2 * kEntries + 4)
                         : (2 * victim) ^ (uint64_t{1} << random.Uniform(32));
-    const bool still_in_order =
-        (victim == 1 || bad > 2 * victim - 2) &&
-        (victim == kEntries || bad < 2 * victim + 2);
+    const bool still_in_order = (victim == 1 || bad > 2 * victim - 2) &&
+                                (victim == kEntries || bad < 2 * victim + 2);
     Overwrite(entries_[victim], bad);
     ValidatingCursor cursor(&f_.list, &f_.comparator);
     for (uint64_t value = 2 * victim < 12 ? 0 : 2 * victim - 12;

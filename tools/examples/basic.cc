@@ -80,10 +80,9 @@ void ReloadOptions(const std::string& path) {
   std::vector<ColumnFamilyDescriptor> families;
   Check(rocksdb::LoadLatestOptions(ConfigOptions(), path, &db_options,
                                    &families));
-  std::printf("OPTIONS: memtable_factory=%s\n",
-              families[0]
-                  .options.memtable_factory->ToString(ConfigOptions())
-                  .c_str());
+  std::printf(
+      "OPTIONS: memtable_factory=%s\n",
+      families[0].options.memtable_factory->ToString(ConfigOptions()).c_str());
 
   DB* opened = nullptr;
   std::vector<ColumnFamilyHandle*> handles;

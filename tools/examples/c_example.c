@@ -49,13 +49,13 @@ int main(int argc, char** argv) {
   check(error);
 
   write_options = rocksdb_writeoptions_create();
-  rocksdb_put(db, write_options, key, sizeof(key) - 1, value,
-              sizeof(value) - 1, &error);
+  rocksdb_put(db, write_options, key, sizeof(key) - 1, value, sizeof(value) - 1,
+              &error);
   check(error);
 
   read_options = rocksdb_readoptions_create();
-  found = rocksdb_get(db, read_options, key, sizeof(key) - 1, &found_size,
-                      &error);
+  found =
+      rocksdb_get(db, read_options, key, sizeof(key) - 1, &found_size, &error);
   check(error);
   if (found == NULL || found_size != sizeof(value) - 1 ||
       memcmp(found, value, found_size) != 0) {
