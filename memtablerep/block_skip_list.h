@@ -112,7 +112,7 @@ class BlockSkipList {
   // The first entry not below `key`, or null.
   const char* FindGreaterOrEqual(const char* key) const;
 
-  // About how many entries lie in [from, to); exact up to some dozen.
+  // About how many entries lie in [from, to); exact up to some hundred.
   uint64_t ApproximateCount(const char* from, const char* to) const;
 
   // An entry picked at random (about uniformly), or null when the list is
@@ -169,8 +169,7 @@ class BlockSkipList {
 
   uint64_t CountChildren(const Ordering& ordering, int level, const Key& from,
                          const Key& to) const;
-  double FanOut(int level) const;
-  double LeafFill(const Key& from) const;
+  double Fill(int level, const Key& from) const;
   const char* RandomStep(const Block** block, uint64_t bits) const;
 
   ShardedArena* const arena_;

@@ -264,13 +264,6 @@ void BlockSkipList::Iterator::SeekToLast() {
 
 // --------------------------------------------------------------- estimates
 
-// Blocks below per block of `level`.
-double BlockSkipList::FanOut(int level) const {
-  const auto above = blocks_[level].load(std::memory_order_relaxed);
-  const auto below = blocks_[level - 1].load(std::memory_order_relaxed);
-  return above == 0 ? 1.0 : static_cast<double>(below) / above;
-}
-
 // The words of `level` whose keys lie in [from, to).
 uint64_t BlockSkipList::CountChildren(const Ordering& ordering, int level,
                                       const Key& from, const Key& to) const {
@@ -301,7 +294,7 @@ uint64_t BlockSkipList::CountChildren(const Ordering& ordering, int level,
 // from noise, and multiplies by what such a block holds on average.
 uint64_t BlockSkipList::ApproximateCount(const char* from,
                                          const char* to) const {
-  constexpr uint64_t kEnough = 32;
+  constexpr uint64_t kEnough = 256;
   const Key first = DecodeKey(from);
   const Key end = DecodeKey(to);
   if (comparator_->Compare(from, to) >= 0) return 0;
@@ -317,30 +310,31 @@ uint64_t BlockSkipList::ApproximateCount(const char* from,
   }
   if (level == 0) return count;
   double each = 1;
-  for (int below = level - 1; below > 0; --below) each *= FanOut(below);
-  return static_cast<uint64_t>(count * each * LeafFill(first));
+  for (int below = level - 1; below >= 0; --below) {
+    each *= (Fill(below, first) + Fill(below, end)) / 2;
+  }
+  return static_cast<uint64_t>(static_cast<double>(count) * each);
 }
 
-// Entries per leaf, of some leaves from `from` on.
-double BlockSkipList::LeafFill(const Key& from) const {
-  constexpr int kLeaves = 16;
-  const Ordering ordering(comparator_, order_,
-                          order_ != KeyOrder::kBytewise);
+// Words per block of `level`, of some blocks from `from` on.
+double BlockSkipList::Fill(int level, const Key& from) const {
+  constexpr int kBlocks = 16;
+  const Ordering ordering(comparator_, order_, order_ != KeyOrder::kBytewise);
   Path path;
-  const Block* leaf = Descend(ordering, from, Bound::kNotAbove, 0, &path);
-  int leaves = 0;
-  int entries = 0;
-  while (leaf != nullptr && leaves < kLeaves) {
+  const Block* block = Descend(ordering, from, Bound::kNotAbove, level, &path);
+  int blocks = 0;
+  int filled = 0;
+  while (block != nullptr && blocks < kBlocks) {
     Words words;
-    words.LoadAcquire(*leaf);
-    const uint64_t next = leaf->NextAcquire();
+    words.LoadAcquire(*block);
+    const uint64_t next = block->NextAcquire();
     for (uint64_t w : words.slot) {
-      entries += !IsEmpty(w) && !IsMoved(ordering, 0, w, next);
+      filled += !IsEmpty(w) && !IsMoved(ordering, level, w, next);
     }
-    ++leaves;
-    leaf = IsEmpty(next) ? nullptr : BlockOf(next);
+    ++blocks;
+    block = IsEmpty(next) ? nullptr : BlockOf(next);
   }
-  return leaves == 0 ? 1.0 : static_cast<double>(entries) / leaves;
+  return blocks == 0 ? 1.0 : static_cast<double>(filled) / blocks;
 }
 
 // Goes down by one word picked with `bits`; at a leaf, returns its entry.

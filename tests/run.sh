@@ -19,7 +19,6 @@ PASSED=0
 FAILED=0
 SKIPPED=0
 LONG=
-CTEST_ARGUMENTS=
 
 usage() {
   cat <<EOF
@@ -106,9 +105,8 @@ cmake_tests() {
     -DFASTSKIP_WERROR=ON $(cmake_launcher) "$@" || return 1
   cmake --build "$dir" -j "$(job_count)" || return 1
   rm -f "$dir/junit.xml"
-  # shellcheck disable=SC2086  # a list of words
   (cd "$dir" && ctest -j "$JOBS" --no-tests=error --output-on-failure \
-    --output-junit "$dir/junit.xml" $CTEST_ARGUMENTS)
+    --output-junit "$dir/junit.xml")
 }
 
 step_packages() {
@@ -127,17 +125,13 @@ step_build() {
   scale_tests 100
   cmake_tests out
 }
-# Debian's librocksdb is not instrumented, and whole databases need it.
-sanitized_tests_only() { CTEST_ARGUMENTS="-LE db|stock"; }
 step_asan() {
   scale_tests 40
-  sanitized_tests_only
   cmake_tests asan -DFASTSKIP_SANITIZE=address -DCMAKE_C_COMPILER=clang \
     -DCMAKE_CXX_COMPILER=clang++
 }
 step_tsan() {
   scale_tests 20
-  sanitized_tests_only
   cmake_tests tsan -DFASTSKIP_SANITIZE=thread -DCMAKE_C_COMPILER=clang \
     -DCMAKE_CXX_COMPILER=clang++
 }
