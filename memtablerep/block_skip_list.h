@@ -115,7 +115,7 @@ class BlockSkipList {
   // About how many entries lie in [from, to); exact up to some hundred.
   uint64_t ApproximateCount(const char* from, const char* to) const;
 
-  // An entry picked at random (about uniformly), or null when the list is
+  // An entry picked at random (uniformly, but for inserts under way), or null when the list is
   // empty. `random` returns 64 random bits at each call.
   template <typename Random>
   const char* RandomEntry(Random&& random) const;
@@ -170,7 +170,8 @@ class BlockSkipList {
   uint64_t CountChildren(const Ordering& ordering, int level, const Key& from,
                          const Key& to) const;
   double Fill(int level, const Key& from) const;
-  const char* RandomStep(const Block** block, uint64_t bits) const;
+  enum class Draw { kSlot, kFilledSlot };
+  const char* RandomStep(const Block** block, uint64_t bits, Draw draw) const;
 
   ShardedArena* const arena_;
   const EntryComparator* const comparator_;
@@ -226,15 +227,17 @@ class BlockSkipList::Iterator {
 
 template <typename Random>
 const char* BlockSkipList::RandomEntry(Random&& random) const {
-  // A draw may end in the head, which is empty after its first split.
-  for (int attempt = 0; attempt < 64; ++attempt) {
+  // Below the root any slot is drawn, and a draw that meets an empty one begins
+  // again: so an entry of a sparse block is as likely as one of a full block.
+  // About one draw in five gets through.
+  for (int attempt = 0; attempt < 256; ++attempt) {
     FASTSKIP_STEP();
     const Block* block = root_.load(std::memory_order_acquire);
-    const char* entry = nullptr;
-    while (block != nullptr) entry = RandomStep(&block, random());
+    const char* entry = RandomStep(&block, random(), Draw::kFilledSlot);
+    while (block != nullptr) entry = RandomStep(&block, random(), Draw::kSlot);
     if (entry != nullptr) return entry;
   }
-  Iterator first(this);  // every draw does, while no upper level is there yet
+  Iterator first(this);  // hardly anything there
   first.SeekToFirst();
   return first.Valid() ? first.key() : nullptr;
 }

@@ -337,23 +337,24 @@ double BlockSkipList::Fill(int level, const Key& from) const {
   return blocks == 0 ? 1.0 : static_cast<double>(filled) / blocks;
 }
 
-// Goes down by one word picked with `bits`; at a leaf, returns its entry.
-const char* BlockSkipList::RandomStep(const Block** block,
-                                      uint64_t bits) const {
-  Words words;
-  words.LoadAcquire(**block);
-  int count = 0;
-  for (uint64_t w : words.slot) count += !IsEmpty(w);
-  const int level = (*block)->level;
+// Goes down by one word picked with `bits`; at a leaf, returns its entry. Null
+// and a null block when the slot picked is empty.
+const char* BlockSkipList::RandomStep(const Block** block, uint64_t bits,
+                                      Draw draw) const {
+  const Block& from = **block;
   *block = nullptr;
-  if (count == 0) return nullptr;
-  int pick = static_cast<int>(bits % static_cast<uint64_t>(count));
-  for (uint64_t w : words.slot) {
-    if (IsEmpty(w) || pick-- > 0) continue;
-    if (level == 0) return EntryOf(w);
-    *block = BlockOf(w);
-    break;
+  Words words;
+  words.LoadAcquire(from);
+  if (draw == Draw::kFilledSlot) {
+    uint64_t* const end = std::remove_if(words.slot, words.slot + Block::kSlots,
+                                         [](uint64_t w) { return IsEmpty(w); });
+    if (end == words.slot) return nullptr;
+    bits %= static_cast<uint64_t>(end - words.slot);
   }
+  const uint64_t word = words.slot[bits % Block::kSlots];
+  if (IsEmpty(word)) return nullptr;
+  if (from.level == 0) return EntryOf(word);
+  *block = BlockOf(word);
   return nullptr;
 }
 
