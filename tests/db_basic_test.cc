@@ -136,12 +136,12 @@ TEST_P(DbBasicTest, OddKeysAndLargeValues) {
       run.Put(key, RandomValue(run.random, 100));
     }
     run.Put("empty value", "");
-    run.Put("large value", std::string(8 << 20, 'V'));
-    run.Put(std::string(1 << 20, 'K'), "large key");
+    run.Put("large value", std::string(Scaled(8 << 20), 'V'));
+    run.Put(std::string(Scaled(1 << 20), 'K'), "large key");
     for (const std::string& key : keys) run.NoteGet(key);
     run.NoteGet("empty value");
     run.NoteGet("large value");
-    run.NoteGet(std::string(1 << 20, 'K'));
+    run.NoteGet(std::string(Scaled(1 << 20), 'K'));
     run.NoteContents();
     run.Flush();
     for (const std::string& key : keys) run.NoteGet(key);

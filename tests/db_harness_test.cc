@@ -13,8 +13,8 @@ namespace {
 template <typename Rep>
 MemtableConfig Wrapped(const std::string& name) {
   return {name, [] {
-            return std::make_shared<WrappingFactory<Rep>>(
-                std::make_shared<rocksdb::SkipListFactory>());
+            return ForThreadSanitizer(std::make_shared<WrappingFactory<Rep>>(
+                std::make_shared<rocksdb::SkipListFactory>()));
           }};
 }
 

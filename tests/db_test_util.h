@@ -74,9 +74,13 @@ inline size_t Scaled(size_t n) {
     const char* given = getenv("FASTSKIP_TEST_PERCENT");
     if (given != nullptr)
       return static_cast<size_t>(strtoull(given, nullptr, 0));
-    if (kUnderThreadSanitizer) return size_t{20};
-    if (kUnderAddressSanitizer) return size_t{40};
+#if FASTSKIP_UNDER_TSAN
+    return size_t{20};
+#elif FASTSKIP_UNDER_ASAN
+    return size_t{40};
+#else
     return size_t{100};
+#endif
   }();
   return std::max<size_t>(1, n * percent / 100);
 }
@@ -176,7 +180,7 @@ inline MemtableConfig FastSkipConfig(const std::string& name, KeyOrder order,
             FastSkipListOptions options;
             options.key_order = order;
             options.shards = shards;
-            return VisibleToThreadSanitizer(std::shared_ptr<MemTableRepFactory>(
+            return ForThreadSanitizer(std::shared_ptr<MemTableRepFactory>(
                 NewFastSkipListRepFactory(options)));
           }};
 }
