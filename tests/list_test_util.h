@@ -40,6 +40,13 @@ constexpr uint64_t kSlowdown = 5;
 constexpr uint64_t kSlowdown = 1;
 #endif
 
+// FASTSKIP_TEST_PERCENT scales what a test does, where it can do more.
+inline uint64_t TestPercent() {
+  const char* given = std::getenv("FASTSKIP_TEST_PERCENT");
+  const long percent = given == nullptr ? 100 : std::atol(given);
+  return percent < 1 ? 1 : static_cast<uint64_t>(percent);
+}
+
 // The seed of this process: FASTSKIP_TEST_SEED, else a fresh one. Printed when
 // first asked for.
 inline uint64_t ProcessSeed() {

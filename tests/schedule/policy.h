@@ -16,6 +16,8 @@ namespace schedule {
 class Policy {
  public:
   virtual ~Policy() = default;
+  // False when the current thread runs on for sure unless it has finished.
+  virtual bool MaySwitch() const { return true; }
   // One of `threads`, which lists those that have not finished. The current
   // one is first and has made `run` steps since it was switched to, if
   // `current_can_run`; else it has just finished and is not in the list.
@@ -30,9 +32,10 @@ class AllSchedules : public Policy {
  public:
   explicit AllSchedules(int preemptions) : budget_(preemptions) {}
 
+  bool MaySwitch() const override { return left_ > 0; }
+
   int Pick(const std::vector<int>& threads, bool current_can_run,
            uint64_t) override {
-    if (current_can_run && left_ == 0) return threads[0];
     if (threads.size() == 1) return threads[0];
     if (at_ == decisions_.size()) {
       decisions_.push_back({0, static_cast<uint8_t>(threads.size())});

@@ -12,12 +12,46 @@
 #include "tests/schedule/fiber.h"
 #include "tests/schedule/policy.h"
 
+#if defined(__SANITIZE_THREAD__)
+#define FASTSKIP_SCHEDULE_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define FASTSKIP_SCHEDULE_TSAN 1
+#endif
+#endif
+
 namespace fastskip {
 namespace schedule {
 namespace {
 
 // A schedule that is longer than this does not end.
 constexpr uint64_t kMaxSteps = 200000;
+
+// The scheduler's own data are reached from every fiber, in turn. What
+// ThreadSanitizer looks for is in the code under test.
+#ifdef FASTSKIP_SCHEDULE_TSAN
+extern "C" {
+void AnnotateIgnoreReadsBegin(const char* file, int line);
+void AnnotateIgnoreReadsEnd(const char* file, int line);
+void AnnotateIgnoreWritesBegin(const char* file, int line);
+void AnnotateIgnoreWritesEnd(const char* file, int line);
+}
+class Unobserved {
+ public:
+  Unobserved() {
+    AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+    AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+  }
+  ~Unobserved() {
+    AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
+    AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+  }
+};
+#else
+struct Unobserved {
+  Unobserved() {}
+};
+#endif
 
 struct TraceLine {
   int thread;
@@ -34,6 +68,7 @@ class Scheduler {
       threads_.back()->fiber =
           std::make_unique<Fiber>(&Scheduler::Body, threads_.back().get());
     }
+    VisitAll();
   }
 
   // Runs one schedule. False when it failed; the scheduler is of no further
@@ -43,12 +78,11 @@ class Scheduler {
     steps_ = 0;
     runs_.clear();
     program_->SetUp();
-    // Every thread arrives at its start before one goes on.
     for (auto& t : threads_) {
       t->finished = false;
       t->fresh = true;
-      main_.SwitchTo(t->fiber.get(), SwitchKind::kSynchronising);
     }
+    VisitAll();
     current_ = nullptr;
     Thread* first = PickNext();
     SwitchFrom(&main_, first);
@@ -57,11 +91,13 @@ class Scheduler {
       failure_ = "no end after " + std::to_string(kMaxSteps) + " steps";
       return false;
     }
+    VisitAll();
     failure_ = program_->Check();
     return failure_.empty();
   }
 
   void Step(const void* place) {
+    const Unobserved unobserved;
     Thread* self = current_;
     if (self == nullptr) return;
     // A preemption before the first step of a thread is the same as having
@@ -69,7 +105,7 @@ class Scheduler {
     if (self->fresh) {
       self->fresh = false;
     } else {
-      Thread* next = PickNext();
+      Thread* next = policy_->MaySwitch() ? PickNext() : self;
       if (next != self) SwitchFrom(self->fiber.get(), next);
     }
     if (++steps_ > kMaxSteps) Finish(self);
@@ -82,6 +118,7 @@ class Scheduler {
   }
 
   void StampNextStep(uint64_t* number) {
+    const Unobserved unobserved;
     if (current_ != nullptr) current_->stamp = number;
   }
 
@@ -122,16 +159,26 @@ class Scheduler {
   // A thread's life: one turn for every schedule.
   static void Body(void* argument) {
     auto* self = static_cast<Thread*>(argument);
-    Scheduler* owner = self->owner;
+    Scheduler* const owner = self->owner;
     for (;;) {
-      // Arrived; RunOnce goes on with the others.
+      // What the last schedule did happened before what main does next ...
+      self->fiber->SwitchTo(&owner->main_, SwitchKind::kSynchronising);
+      // ... and that, SetUp for one, before what the next schedule does.
       self->fiber->SwitchTo(&owner->main_, SwitchKind::kSynchronising);
       owner->program_->Run(self->number);
       owner->Finish(self);
     }
   }
 
+  // Lets every thread stop at the next place in Body, and come back.
+  void VisitAll() {
+    for (auto& t : threads_) {
+      main_.SwitchTo(t->fiber.get(), SwitchKind::kSynchronising);
+    }
+  }
+
   void Finish(Thread* self) {
+    const Unobserved unobserved;
     self->finished = true;
     self->stamp = nullptr;
     Thread* next = steps_ > kMaxSteps ? nullptr : PickNext();
@@ -219,11 +266,20 @@ void Count(const Scheduler& scheduler, Result* result) {
 
 }  // namespace
 
-Result Explore(Program* program, int preemptions) {
+Result Explore(Program* program, int preemptions, uint64_t schedules) {
   Scheduler scheduler(program);
   Activation activation(&scheduler);
   Result result;
+  uint64_t before = 0;
   for (int budget = 0; budget <= preemptions; ++budget) {
+    // n threads of s steps have about (n s)^k / k! times as many schedules of k
+    // preemptions as of none.
+    if (budget > 1 && result.schedules > schedules / result.schedules * before *
+                                             budget / (budget - 1)) {
+      break;
+    }
+    before = result.schedules;
+    result.preemptions = budget;
     AllSchedules policy(budget);
     do {
       policy.Rewind();

@@ -38,6 +38,7 @@ class Program {
 
 struct Result {
   uint64_t schedules = 0;
+  int preemptions = 0;      // Explore: all schedules of up to so many were run
   uint64_t steps = 0;       // of all schedules
   uint64_t most_steps = 0;  // of one
   // "" when no schedule failed. Else what was wrong, and the schedule in the
@@ -46,8 +47,11 @@ struct Result {
 };
 
 // All schedules of at most `preemptions`, fewest preemptions first; ends at
-// the first failure, which therefore is one with the fewest.
-Result Explore(Program* program, int preemptions);
+// the first failure, which therefore is one with the fewest. Of more than one
+// preemption only when by the growth so far that makes no more than about
+// `schedules`.
+Result Explore(Program* program, int preemptions,
+               uint64_t schedules = ~uint64_t{0});
 
 // `schedules` schedules by random priorities that change at `changes` places.
 Result Sample(Program* program, uint64_t schedules, int changes, uint64_t seed);
