@@ -199,17 +199,21 @@ run_step() {
   say "$name: $((SECONDS - started)) s"
 }
 
-mkdir -p "$BUILD/logs"
-for name in $LONG_STEPS; do
-  if [ -n "$ONLY" ]; then wanted=$ONLY; else wanted=$STEPS; fi
-  case " $wanted " in *" $name "*) run_step "$name" ;; esac
-done
+# In braces, so that Bash has read all of it: the file may change meanwhile.
+{
+  mkdir -p "$BUILD/logs"
+  for name in $LONG_STEPS; do
+    if [ -n "$ONLY" ]; then wanted=$ONLY; else wanted=$STEPS; fi
+    case " $wanted " in *" $name "*) run_step "$name" ;; esac
+  done
 
-say
-say "All of it took $((SECONDS / 60)) min $((SECONDS % 60)) s."
-if [ "$SKIPPED" -gt 0 ]; then
-  say "$PASSED passed, $FAILED failed, $SKIPPED skipped"
-else
-  say "$PASSED passed, $FAILED failed"
-fi
-[ "$FAILED" -eq 0 ] && [ "$PASSED" -gt 0 ]
+  say
+  say "All of it took $((SECONDS / 60)) min $((SECONDS % 60)) s."
+  if [ "$SKIPPED" -gt 0 ]; then
+    say "$PASSED passed, $FAILED failed, $SKIPPED skipped"
+  else
+    say "$PASSED passed, $FAILED failed"
+  fi
+  [ "$FAILED" -eq 0 ] && [ "$PASSED" -gt 0 ] && exit 0
+  exit 1
+}
