@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -259,7 +260,7 @@ class TestComparator : public EntryComparator {
   explicit TestComparator(UserCompare compare) : compare_(compare) {}
 
   int Compare(const char* a, const char* b) const override {
-    ++calls_;
+    calls_.store(calls() + 1, std::memory_order_relaxed);
     const ParsedEntry x = ParseEntry(a), y = ParseEntry(b);
     const int order = compare_(x.user_key, y.user_key);
     if (order != 0) return order;
@@ -268,11 +269,12 @@ class TestComparator : public EntryComparator {
   }
 
   // Calls made by this thread, to any TestComparator.
-  static uint64_t calls() { return calls_; }
+  static uint64_t calls() { return calls_.load(std::memory_order_relaxed); }
 
  private:
   UserCompare compare_;
-  static inline thread_local uint64_t calls_ = 0;
+  // Atomic for the fibers of a scheduler, which share a thread.
+  static inline thread_local std::atomic<uint64_t> calls_{0};
 };
 
 inline const char* KeyOrderName(KeyOrder order) {

@@ -33,11 +33,12 @@ bool NeedsKey(char letter) {
 }  // namespace
 
 char* ReusedChunks::AllocateChunk(size_t bytes) {
-  if (left_ == 0 || used_ + bytes > kBytes) throw std::bad_alloc();
-  if (left_ > 0) --left_;
-  char* chunk = memory_.get() + used_;
-  used_ += bytes;
-  return chunk;
+  const int left = left_.load(std::memory_order_relaxed);
+  if (left == 0) throw std::bad_alloc();
+  if (left > 0) left_.store(left - 1, std::memory_order_relaxed);
+  const size_t at = used_.fetch_add(bytes, std::memory_order_relaxed);
+  if (at + bytes > kBytes) throw std::bad_alloc();
+  return memory_.get() + at;
 }
 
 ListProgram::ListProgram(const Scenario& scenario)

@@ -3,6 +3,7 @@
 // saw.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -39,18 +40,22 @@ struct Scenario {
   int chunks_left = -1;
 };
 
-// Hands out one piece of memory again and again.
+// Hands out one piece of memory again and again. Relaxed, so that it orders
+// nothing that ThreadSanitizer then would take for ordered by the list.
 class ReusedChunks : public ChunkSource {
  public:
   char* AllocateChunk(size_t bytes) override;
-  void Reset() { used_ = 0, left_ = -1; }
-  void Limit(int chunks) { left_ = chunks; }
+  void Reset() {
+    used_.store(0, std::memory_order_relaxed);
+    Limit(-1);
+  }
+  void Limit(int chunks) { left_.store(chunks, std::memory_order_relaxed); }
 
  private:
   static constexpr size_t kBytes = 1 << 20;
   std::unique_ptr<char[]> memory_{new char[kBytes]};
-  size_t used_ = 0;
-  int left_ = -1;
+  std::atomic<size_t> used_{0};
+  std::atomic<int> left_{-1};
 };
 
 class ListProgram : public Program {
