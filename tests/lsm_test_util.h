@@ -98,8 +98,7 @@ inline void CompactAll(DbRun& run, size_t f = 0) {
              "compact");
 }
 
-// Waits for `done`, for a minute at most. RocksDB has events for most things,
-// but none for "no compaction is left to do".
+// Waits for `done`, for a minute at most.
 template <typename Condition>
 bool WaitFor(Condition done) {
   for (int i = 0; i < 12000; ++i) {
@@ -107,21 +106,6 @@ bool WaitFor(Condition done) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   return false;
-}
-
-inline void WaitForBackgroundWork(DbRun& run) {
-  const bool idle = WaitFor([&run] {
-    for (const std::string& name : {DB::Properties::kMemTableFlushPending,
-                                    DB::Properties::kCompactionPending,
-                                    DB::Properties::kNumRunningFlushes,
-                                    DB::Properties::kNumRunningCompactions}) {
-      for (size_t f = 0; f < run.families().size(); ++f) {
-        if (IntProperty(run, name, f) != 0) return false;
-      }
-    }
-    return true;
-  });
-  run.Expect(idle, "flushes and compactions come to an end");
 }
 
 }  // namespace dbtest
