@@ -53,7 +53,12 @@ if(FASTSKIP_ROCKSDB_LIBRARY MATCHES "\\.(so|dylib)[.0-9]*$")
 else()
   set(FASTSKIP_ROCKSDB_IS_SHARED OFF)
   # What a static librocksdb needs beside it depends on how it was built.
-  find_package(PkgConfig QUIET)
+  if(FASTSKIP_ROCKSDB_TREE)
+    set_property(TARGET FastSkip::rocksdb PROPERTY INTERFACE_LINK_LIBRARIES
+                                                   fastskip_rocksdb_tree)
+  else()
+    find_package(PkgConfig QUIET)
+  endif()
   if(PKG_CONFIG_FOUND)
     pkg_check_modules(FASTSKIP_PC_ROCKSDB QUIET rocksdb)
     set_target_properties(

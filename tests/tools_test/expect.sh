@@ -4,6 +4,7 @@
 # For the shell tests beside this file: sourced. ctest sets
 #   FASTSKIP_SO          libfastskip.so of this build
 #   FASTSKIP_BINARY_DIR  this build's directory
+#   FASTSKIP_BENCH       its memtable_bench
 set -euo pipefail
 # shellcheck source=tools/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../tools/lib/common.sh"

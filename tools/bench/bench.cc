@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "bench.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "list_counters.h"
+#include "rocksdb/convenience.h"
+
+namespace fastskip {
+namespace bench {
+
+Bench::Bench(const Request& request) : request_(request) {
+  if (request.rounds < 1 || request.writers < 1 || request.readers < 1) {
+    throw BadRequest("rounds, writers and readers are at least 1");
+  }
+  const rdb::Comparator* user = nullptr;
+  if (request.comparator == "bytewise") user = rdb::BytewiseComparator();
+  if (request.comparator == "reverse") user = rdb::ReverseBytewiseComparator();
+  if (request.comparator == "suffix") user = &suffix_;
+  if (user == nullptr) {
+    throw BadRequest("there is no comparator '" + request.comparator + "'");
+  }
+  order_ = MakeOrder(request.order_by, user);
+  if (request.prefix_size > 0) {
+    prefix_.reset(rdb::NewFixedPrefixTransform(request.prefix_size));
+  }
+  const auto& shapes = KeyShapes();
+  for (const std::string& keys : request.keys) {
+    if (std::none_of(shapes.begin(), shapes.end(), [&](const KeyShape& shape) {
+          return keys == shape.name;
+        })) {
+      throw BadRequest("there are no keys '" + keys + "'");
+    }
+  }
+  for (const uint64_t entries : request.entries) {
+    if (entries < 2) throw BadRequest("a memtable has at least 2 entries");
+  }
+  MakeMemtables();
+  MakeOperations();
+}
+
+void Bench::MakeMemtables() {
+  rdb::ConfigOptions config;
+  config.ignore_unsupported_options = false;
+  std::set<std::string> seen;
+  for (const std::string& name : request_.memtables) {
+    Memtable memtable{name, nullptr};
+    const rdb::Status status = rdb::MemTableRepFactory::CreateFromString(
+        config, name, &memtable.factory);
+    if (!status.ok() || memtable.factory == nullptr) {
+      throw BadRequest("there is no memtable '" + name +
+                       "': " + status.ToString());
+    }
+    if ((request_.writers > 1 || request_.insert_concurrently) &&
+        !memtable.factory->IsInsertConcurrentlySupported()) {
+      throw BadRequest("'" + name + "' takes one writer at a time");
+    }
+    if (prefix_ == nullptr &&
+        std::string(memtable.factory->Name()).compare(0, 4, "Hash") == 0) {
+      throw BadRequest("'" + name + "' needs a prefix size");
+    }
+    if (!seen.insert(name).second) {
+      throw BadRequest("memtable '" + name + "' is named twice");
+    }
+    memtables_.push_back(memtable);
+  }
+}
+
+void Bench::MakeOperations() {
+  const auto& names = OperationNames();
+  for (const std::string& operation : request_.operations) {
+    const auto name = std::find_if(
+        names.begin(), names.end(),
+        [&](const OperationName& n) { return operation == n.name; });
+    if (name == names.end()) {
+      throw BadRequest("there is no operation '" + operation + "'");
+    }
+    operations_.insert(name->operation);
+  }
+}
+
+void Bench::Progress(const std::string& what) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!request_.progress || now - last_progress_ < std::chrono::seconds(1)) {
+    return;
+  }
+  last_progress_ = now;
+  std::fprintf(stderr, "... %-72s\r", what.c_str());
+  std::fflush(stderr);
+}
+
+Work Bench::MakeWork(const Load& load, uint64_t seed) const {
+  Work work;
+  work.keys = MakeKeys(load.keys, load.entries, seed);
+  const uint64_t reads = request_.reads > 0 ? request_.reads : load.entries;
+  work.present = DrawPresent(work.keys, reads, seed);
+  work.missing = DrawMissing(load.keys, work.keys, reads, seed);
+  work.value_size = request_.value_size;
+  work.writers = request_.writers;
+  work.readers = request_.readers;
+  work.insert_concurrently = request_.insert_concurrently;
+  work.time = request_.time;
+  work.prefix_extractor = prefix_.get();
+  return work;
+}
+
+void Bench::RunMemtable(const Memtable& memtable, const Work& work, Pass pass,
+                        Share* share) {
+  std::unique_ptr<rdb::MemTableRepFactory> own;
+  const CountingOrder counting(*order_);
+  const bool count = pass == Pass::kCount;
+  rdb::MemTableRepFactory* const factory =
+      count ? FactoryForCounting(memtable.factory.get(), *order_, &own)
+            : memtable.factory.get();
+  const rdb::MemTableRep::KeyComparator& order =
+      count ? static_cast<const rdb::MemTableRep::KeyComparator&>(counting)
+            : *order_;
+  const Measure measure =
+      pass == Pass::kLatency ? Measure::kLatency : Measure::kMean;
+  const auto keep = [&](Operation operation, const Result& result) {
+    share->comparisons[operation] += CountingOrder::Take();
+    share->results[operation].Add(result);
+  };
+  if (operations_.count(Operation::kInsertBeside) != 0 ||
+      operations_.count(Operation::kGetBeside) != 0) {
+    MemTableRun run(factory, order, work);
+    Result insert, get;
+    run.RunBeside(measure, &insert, &get);
+    keep(Operation::kInsertBeside, insert);
+    keep(Operation::kGetBeside, get);
+  }
+  MemTableRun run(factory, order, work);
+  CountingOrder::Take();  // of a first entry of the memtable's own
+  keep(Operation::kInsert, run.Run(Operation::kInsert, measure));
+  for (const Operation operation : operations_) {
+    if (operation > Operation::kInsert &&
+        operation < Operation::kInsertBeside) {
+      keep(operation, run.Run(operation, measure));
+    }
+  }
+  share->overhead = run.OverheadPerEntry();
+}
+
+std::vector<Bench::Share> Bench::RunRound(const Load& load, uint32_t round,
+                                          Pass pass) {
+  std::vector<Share> shares(memtables_.size());
+  const uint64_t lists =
+      std::max<uint64_t>(1, request_.round_entries / load.entries);
+  for (uint64_t list = 0; list < lists; ++list) {
+    const Work work =
+        MakeWork(load, Scatter(request_.seed) + round * 1000003 + list);
+    for (size_t i = 0; i < memtables_.size(); ++i) {
+      // Each memtable comes first as often as any other.
+      const size_t turn = (i + round + list) % memtables_.size();
+      Progress(load.keys + ", " + std::to_string(load.entries) +
+               " entries: round " + std::to_string(round + 1) + ", " +
+               memtables_[turn].name);
+      RunMemtable(memtables_[turn], work, pass, &shares[turn]);
+    }
+  }
+  CheckAnswers(load, shares);
+  return shares;
+}
+
+void Bench::CheckAnswers(const Load& load,
+                         const std::vector<Share>& shares) const {
+  for (size_t i = 1; i < shares.size(); ++i) {
+    for (const auto& [operation, result] : shares[i].results) {
+      const Result& first = shares[0].results.at(operation);
+      if (result.found != first.found || result.digest != first.digest) {
+        throw std::runtime_error(
+            memtables_[i].name + " and " + memtables_[0].name +
+            " answer differently: " + load.keys + ", " +
+            std::to_string(load.entries) + " entries, " + NameOf(operation));
+      }
+    }
+  }
+}
+
+void Bench::RunLoad(const Load& load, Report* report) {
+  std::map<Operation, std::vector<Row>> rows;
+  for (const Operation operation : operations_) {
+    for (const Memtable& memtable : memtables_) {
+      Row row;
+      row.keys = load.keys;
+      row.entries = load.entries;
+      row.memtable = memtable.name;
+      row.operation = NameOf(operation);
+      rows[operation].push_back(row);
+    }
+  }
+  std::vector<Counters> counters(memtables_.size());
+  for (size_t i = 0; i < memtables_.size(); ++i) {
+    counters[i] = {load.keys, load.entries, memtables_[i].name, {}};
+  }
+  for (uint32_t round = 0; round < request_.rounds; ++round) {
+    const std::vector<Share> shares = RunRound(load, round, Pass::kMean);
+    for (size_t i = 0; i < shares.size(); ++i) {
+      for (const Operation operation : operations_) {
+        const Result& result = shares[i].results.at(operation);
+        rows[operation][i].rounds.push_back(
+            result.nanoseconds / static_cast<double>(result.operations));
+      }
+      if (round + 1 == request_.rounds) {
+        counters[i].values.emplace_back("bytes_per_entry_over_raw_data",
+                                        shares[i].overhead);
+      }
+    }
+  }
+  if (request_.latency) {
+    std::vector<Share> shares = RunRound(load, 0, Pass::kLatency);
+    for (size_t i = 0; i < shares.size(); ++i) {
+      for (const Operation operation : operations_) {
+        std::vector<uint32_t>& latencies = rows[operation][i].latencies;
+        latencies = std::move(shares[i].results.at(operation).latencies);
+        std::sort(latencies.begin(), latencies.end());
+      }
+    }
+  }
+  if (request_.counters) {
+    const std::vector<Share> shares = RunRound(load, 0, Pass::kCount);
+    const Work work = MakeWork(load, Scatter(request_.seed));
+    for (size_t i = 0; i < shares.size(); ++i) {
+      for (const Operation operation : operations_) {
+        rows[operation][i].comparisons =
+            static_cast<double>(shares[i].comparisons.at(operation)) /
+            static_cast<double>(shares[i].results.at(operation).operations);
+      }
+      const auto list = ListCounters(*memtables_[i].factory, *order_, work);
+      counters[i].values.insert(counters[i].values.end(), list.begin(),
+                                list.end());
+    }
+  }
+  for (auto& [operation, of_all] : rows) {
+    for (Row& row : of_all) report->rows.push_back(std::move(row));
+  }
+  for (Counters& of_one : counters) report->counters.push_back(of_one);
+}
+
+Report Bench::Run() {
+  Report report;
+  report.base = memtables_.front().name;
+  // What only the first calls of a program cost is nobody's.
+  RunRound({request_.keys.front(), 1000}, 0, Pass::kMean);
+  for (const std::string& keys : request_.keys) {
+    for (const uint64_t entries : request_.entries) {
+      RunLoad({keys, entries}, &report);
+    }
+  }
+  if (request_.progress) std::fprintf(stderr, "%-76s\r", "");
+  return report;
+}
+
+}  // namespace bench
+}  // namespace fastskip

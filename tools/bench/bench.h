@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Runs several memtables in turn through the same work, and reports.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "memtable_run.h"
+#include "report.h"
+#include "rocksdb/slice_transform.h"
+
+namespace fastskip {
+namespace bench {
+
+// A request that cannot be met; what() says why.
+class BadRequest : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct Request {
+  std::vector<std::string> memtables;  // ratios refer to the first
+  std::vector<std::string> operations;
+  std::vector<std::string> keys;
+  std::vector<uint64_t> entries;
+  uint32_t value_size = 100;
+  uint32_t rounds = 5;
+  uint32_t writers = 1;
+  uint32_t readers = 1;
+  bool insert_concurrently = false;
+  TimeOf time = TimeOf::kWall;
+  uint64_t reads = 0;          // 0: as many as entries
+  uint64_t round_entries = 0;  // smaller memtables: as many as make up so many
+  std::string comparator;
+  OrderBy order_by = OrderBy::kOwn;
+  size_t prefix_size = 0;  // 0: no prefix extractor
+  bool latency = false;
+  bool counters = false;
+  uint64_t seed = 1;
+  bool progress = false;
+};
+
+class Bench {
+ public:
+  // Throws BadRequest.
+  explicit Bench(const Request& request);
+  // Throws std::runtime_error when a memtable answers wrongly.
+  Report Run();
+
+ private:
+  enum class Pass { kMean, kLatency, kCount };
+  struct Memtable {
+    std::string name;
+    std::shared_ptr<rdb::MemTableRepFactory> factory;
+  };
+  struct Load {
+    std::string keys;
+    uint64_t entries;
+  };
+  // One memtable's share of one round.
+  struct Share {
+    std::map<Operation, Result> results;
+    std::map<Operation, uint64_t> comparisons;
+    double overhead = 0;  // bytes per entry
+  };
+
+  void MakeMemtables();
+  void MakeOperations();
+  void RunLoad(const Load& load, Report* report);
+  std::vector<Share> RunRound(const Load& load, uint32_t round, Pass pass);
+  void RunMemtable(const Memtable& memtable, const Work& work, Pass pass,
+                   Share* share);
+  void CheckAnswers(const Load& load, const std::vector<Share>& shares) const;
+  Work MakeWork(const Load& load, uint64_t seed) const;
+  void Progress(const std::string& what);
+
+  const Request request_;
+  std::vector<Memtable> memtables_;
+  std::set<Operation> operations_;
+  const SuffixComparator suffix_;
+  std::unique_ptr<rdb::MemTableRep::KeyComparator> order_;
+  std::unique_ptr<const rdb::SliceTransform> prefix_;
+  std::chrono::steady_clock::time_point last_progress_;
+};
+
+}  // namespace bench
+}  // namespace fastskip

@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "memtable_run.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+
+namespace fastskip {
+namespace bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double Since(Clock::time_point start) {
+  return std::chrono::duration<double, std::nano>(Clock::now() - start).count();
+}
+
+// Times one operation where that is asked for. The clock's own time, some 25
+// ns, is included: so means are measured without.
+template <Measure measure>
+class Stopwatch {
+ public:
+  explicit Stopwatch(Result*) {}
+};
+template <>
+class Stopwatch<Measure::kLatency> {
+ public:
+  explicit Stopwatch(Result* result) : result_(result), start_(Clock::now()) {}
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+  ~Stopwatch() {
+    result_->latencies.push_back(static_cast<uint32_t>(
+        std::min(Since(start_), static_cast<double>(UINT32_MAX))));
+  }
+
+ private:
+  Result* const result_;
+  const Clock::time_point start_;
+};
+
+double ProcessorTime() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return 1e9 * static_cast<double>(now.tv_sec) +
+         static_cast<double>(now.tv_nsec);
+}
+
+using Body = std::function<void(uint32_t, Result*)>;
+
+// What threads saw, each with the time that it was running; and the time from
+// their common start to the end of the last.
+struct Threads {
+  std::vector<Result> each;
+  double wall = 0;
+};
+
+// Runs `body(i, …)` in `count` threads that start together.
+Threads RunThreads(uint32_t count, const Body& body) {
+  Threads threads;
+  threads.each.resize(count);
+  std::mutex mutex;
+  std::condition_variable changed;
+  uint32_t ready = 0;
+  bool go = false;
+  std::exception_ptr error;
+  std::vector<std::thread> running;
+  for (uint32_t i = 0; i < count; ++i) {
+    running.emplace_back([&, i] {
+      {
+        std::unique_lock<std::mutex> lock(mutex);
+        ++ready;
+        changed.notify_all();
+        changed.wait(lock, [&] { return go; });
+      }
+      const double start = ProcessorTime();
+      try {
+        body(i, &threads.each[i]);
+      } catch (...) {
+        std::lock_guard<std::mutex> lock(mutex);
+        error = std::current_exception();
+      }
+      threads.each[i].nanoseconds = ProcessorTime() - start;
+    });
+  }
+  Clock::time_point start;
+  {
+    std::unique_lock<std::mutex> lock(mutex);
+    changed.wait(lock, [&] { return ready == count; });
+    go = true;
+    start = Clock::now();
+  }
+  changed.notify_all();
+  for (std::thread& thread : running) thread.join();
+  threads.wall = Since(start);
+  if (error) std::rethrow_exception(error);
+  return threads;
+}
+
+// The sum of `results`; their time as `time` says.
+Result Sum(const Result* results, uint32_t count, TimeOf time, double wall) {
+  Result total;
+  for (uint32_t i = 0; i < count; ++i) total.Add(results[i]);
+  if (time == TimeOf::kWall) total.nanoseconds = wall * count;
+  return total;
+}
+
+Result InThreads(TimeOf time, uint32_t count, const Body& body) {
+  if (count > 1) {
+    const Threads threads = RunThreads(count, body);
+    return Sum(threads.each.data(), count, time, threads.wall);
+  }
+  Result result;
+  const double cpu = ProcessorTime();
+  const Clock::time_point start = Clock::now();
+  body(0, &result);
+  result.nanoseconds =
+      time == TimeOf::kWall ? Since(start) : ProcessorTime() - cpu;
+  return result;
+}
+
+// What a reader of RocksDB takes of an entry: the key to compare, the tag, the
+// length of the value.
+struct Found {
+  rdb::Slice user_key;
+  uint64_t tag;
+  uint32_t value_size;
+};
+Found Decode(const char* entry) {
+  Found found;
+  const rdb::Slice key = InternalKeyOf(entry);
+  found.user_key = rdb::Slice(key.data(), key.size() - 8);
+  found.tag = GetTag(key.data() + key.size() - 8);
+  GetVarint32(key.data() + key.size(), &found.value_size);
+  return found;
+}
+
+// Stops the readers when the last writer is done, also by an exception.
+class Last {
+ public:
+  Last(std::atomic<uint32_t>* writing, std::atomic<bool>* stop)
+      : writing_(writing), stop_(stop) {}
+  Last(const Last&) = delete;
+  Last& operator=(const Last&) = delete;
+  ~Last() {
+    if (writing_->fetch_sub(1) == 1) stop_->store(true);
+  }
+
+ private:
+  std::atomic<uint32_t>* const writing_;
+  std::atomic<bool>* const stop_;
+};
+
+struct Lookup {
+  rdb::Slice user_key;
+  uint64_t found;
+  uint64_t digest;
+};
+bool SaveFound(void* arg, const char* entry) {
+  Lookup* const lookup = static_cast<Lookup*>(arg);
+  const Found found = Decode(entry);
+  if (found.user_key == lookup->user_key) {
+    ++lookup->found;
+    lookup->digest += found.tag + found.value_size;
+  }
+  return false;
+}
+
+void Require(bool holds, const std::string& what) {
+  if (!holds) throw std::runtime_error(what);
+}
+
+}  // namespace
+
+const std::vector<OperationName>& OperationNames() {
+  static const std::vector<OperationName> names = {
+      {Operation::kInsert, "insert", "each entry, by the writers"},
+      {Operation::kGet, "get", "keys that are there, by the readers"},
+      {Operation::kGetMissing, "getmissing", "keys that are not"},
+      {Operation::kSeek, "seek", "an iterator to keys that are there"},
+      {Operation::kScan, "scan", "all entries forward, per entry"},
+      {Operation::kScanBack, "scanback", "all entries backward, per entry"},
+      {Operation::kInsertBeside, "insertbeside",
+       "the second half of the entries, readers beside"},
+      {Operation::kGetBeside, "getbeside", "those readers, of the first half"}};
+  return names;
+}
+
+const char* NameOf(Operation operation) {
+  for (const OperationName& name : OperationNames()) {
+    if (name.operation == operation) return name.name;
+  }
+  return "";
+}
+
+void Result::Add(const Result& other) {
+  operations += other.operations;
+  nanoseconds += other.nanoseconds;
+  found += other.found;
+  digest += other.digest;
+  latencies.insert(latencies.end(), other.latencies.begin(),
+                   other.latencies.end());
+}
+
+// The keys first, first + step, … below end.
+struct MemTableRun::Part {
+  uint64_t first;
+  uint64_t step;
+  uint64_t end;
+  // Go on in circles until it is set (but take one step at least).
+  const std::atomic<bool>* stop;
+};
+
+MemTableRun::MemTableRun(rdb::MemTableRepFactory* factory,
+                         const rdb::MemTableRep::KeyComparator& order,
+                         const Work& work)
+    : work_(work),
+      rep_(factory->CreateMemTableRep(order, &arena_, work.prefix_extractor,
+                                      nullptr)),
+      values_(work.value_size + (size_t{64} << 10)) {
+  Random random(work.keys.size());
+  for (char& byte : values_) byte = static_cast<char>(random.Next());
+}
+
+double MemTableRun::OverheadPerEntry() const {
+  const double taken = static_cast<double>(arena_.UsedBytes()) +
+                       static_cast<double>(rep_->ApproximateMemoryUsage());
+  return (taken - static_cast<double>(raw_bytes_.load())) /
+         static_cast<double>(work_.keys.size());
+}
+
+template <Measure measure>
+void MemTableRun::Insert(const Part& part, Result* result) {
+  const bool concurrently = work_.insert_concurrently || work_.writers > 1;
+  const uint32_t value_size = work_.value_size;
+  const size_t last_value = values_.size() - value_size;
+  size_t value = part.first * 1021 % last_value;
+  uint64_t raw = 0;
+  if (measure == Measure::kLatency) {
+    result->latencies.reserve((part.end - part.first) / part.step + 1);
+  }
+  for (uint64_t i = part.first; i < part.end; i += part.step) {
+    const Stopwatch<measure> stopwatch(result);
+    const rdb::Slice key = work_.keys[i];
+    const auto internal_size = static_cast<uint32_t>(key.size() + 8);
+    const size_t size = Varint32Size(internal_size) + internal_size +
+                        Varint32Size(value_size) + value_size;
+    char* to = nullptr;
+    const rdb::KeyHandle handle = rep_->Allocate(size, &to);
+    to = PutVarint32(to, internal_size);
+    std::memcpy(to, key.data(), key.size());
+    const uint64_t tag = (i + 1) << 8 | kTypeValue;
+    std::memcpy(to + key.size(), &tag, sizeof(tag));
+    to = PutVarint32(to + internal_size, value_size);
+    std::memcpy(to, &values_[value], value_size);
+    value += value_size;
+    if (value >= last_value) value = 0;
+    result->found += concurrently ? rep_->InsertKeyConcurrently(handle)
+                                  : rep_->InsertKey(handle);
+    raw += size;
+    ++result->operations;
+  }
+  raw_bytes_.fetch_add(raw);
+  Require(result->found == result->operations,
+          "an entry that is none was refused as a duplicate");
+}
+
+template <Measure measure>
+void MemTableRun::Get(const KeyList& keys, const Part& part,
+                      Result* result) const {
+  if (measure == Measure::kLatency) {
+    result->latencies.reserve(part.end / part.step + 1);
+  }
+  Lookup lookup{rdb::Slice(), 0, 0};
+  uint64_t operations = 0;
+  uint64_t i = part.first;
+  if (i >= part.end) return;  // more threads than keys
+  do {
+    const Stopwatch<measure> stopwatch(result);
+    lookup.user_key = keys[i];
+    const rdb::LookupKey key(lookup.user_key, kMaxSequence, nullptr);
+    rep_->Get(key, &lookup, SaveFound);
+    ++operations;
+    i += part.step;
+    if (i >= part.end) {
+      if (part.stop == nullptr) break;
+      i = part.first;
+    }
+  } while (part.stop == nullptr || !part.stop->load(std::memory_order_relaxed));
+  result->operations = operations;
+  result->found = lookup.found;
+  result->digest = lookup.digest;
+}
+
+template <Measure measure>
+void MemTableRun::Seek(const Part& part, Result* result) const {
+  const std::unique_ptr<rdb::MemTableRep::Iterator> iter(
+      rep_->GetIterator(nullptr));
+  char target[256];
+  const uint64_t tag = kMaxSequence << 8 | 0xff;
+  if (measure == Measure::kLatency) {
+    result->latencies.reserve(part.end / part.step + 1);
+  }
+  for (uint64_t i = part.first; i < part.end; i += part.step) {
+    const Stopwatch<measure> stopwatch(result);
+    const rdb::Slice key = work_.present[i];
+    std::memcpy(target, key.data(), key.size());
+    std::memcpy(target + key.size(), &tag, sizeof(tag));
+    iter->Seek(rdb::Slice(target, key.size() + 8), nullptr);
+    if (iter->Valid()) {
+      const Found found = Decode(iter->key());
+      result->found += found.user_key == key;
+      result->digest += found.tag + found.value_size;
+    }
+    ++result->operations;
+  }
+}
+
+template <Measure measure>
+void MemTableRun::Scan(Operation direction, Result* result) const {
+  const bool forward = direction == Operation::kScan;
+  const std::unique_ptr<rdb::MemTableRep::Iterator> iter(
+      rep_->GetIterator(nullptr));
+  if (measure == Measure::kLatency) {
+    result->latencies.reserve(work_.keys.size());
+  }
+  uint64_t entries = 0, digest = 0;
+  if (forward) {
+    iter->SeekToFirst();
+  } else {
+    iter->SeekToLast();
+  }
+  while (iter->Valid()) {
+    const Stopwatch<measure> stopwatch(result);
+    const Found found = Decode(iter->key());
+    digest = digest * 31 + found.tag + found.value_size;
+    ++entries;
+    if (forward) {
+      iter->Next();
+    } else {
+      iter->Prev();
+    }
+  }
+  result->operations = result->found = entries;
+  result->digest = digest;
+  Require(entries == work_.keys.size(),
+          "a scan met " + std::to_string(entries) + " entries");
+}
+
+template <Measure measure>
+void MemTableRun::Beside(Result* insert, Result* get) {
+  const uint64_t half = work_.keys.size() / 2;
+  Result before;
+  Insert<Measure::kMean>({0, 1, half, nullptr}, &before);
+  KeyList first_half;
+  first_half.Reserve(work_.present.size(), work_.keys.max_key());
+  Random random(half);
+  for (uint64_t i = 0; i < work_.present.size(); ++i) {
+    first_half.Add(work_.keys[random.Uniform(half)].ToString());
+  }
+  const uint32_t writers = work_.writers, readers = work_.readers;
+  std::atomic<uint32_t> writing{writers};
+  std::atomic<bool> stop{false};
+  const Threads threads = RunThreads(writers + readers, [&](uint32_t i,
+                                                            Result* result) {
+    if (i >= writers) {
+      Get<measure>(first_half, {i - writers, readers, first_half.size(), &stop},
+                   result);
+      return;
+    }
+    const Last last(&writing, &stop);
+    Insert<measure>({half + i, writers, work_.keys.size(), nullptr}, result);
+  });
+  *insert = Sum(&threads.each[0], writers, work_.time, threads.wall);
+  *get = Sum(&threads.each[writers], readers, work_.time, threads.wall);
+  Require(get->found == get->operations,
+          "readers beside writers did not find each key");
+  get->digest = get->found = 0;  // depend on who was faster
+}
+
+template <Measure measure>
+Result MemTableRun::Dispatch(Operation operation) {
+  const auto read = [&](const auto& body) {
+    return InThreads(work_.time, work_.readers, body);
+  };
+  const auto part = [&](uint32_t i, const KeyList& keys) {
+    return Part{i, work_.readers, keys.size(), nullptr};
+  };
+  switch (operation) {
+    case Operation::kInsert:
+      return InThreads(
+          work_.time, work_.writers, [&](uint32_t i, Result* result) {
+            Insert<measure>({i, work_.writers, work_.keys.size(), nullptr},
+                            result);
+          });
+    case Operation::kGet:
+      return read([&](uint32_t i, Result* result) {
+        Get<measure>(work_.present, part(i, work_.present), result);
+        Require(result->found == result->operations,
+                "get did not find each key");
+      });
+    case Operation::kGetMissing:
+      return read([&](uint32_t i, Result* result) {
+        Get<measure>(work_.missing, part(i, work_.missing), result);
+        Require(result->found == 0, "get found a key that is not there");
+      });
+    case Operation::kSeek:
+      return read([&](uint32_t i, Result* result) {
+        Seek<measure>(part(i, work_.present), result);
+        Require(result->found == result->operations,
+                "seek did not find each key");
+      });
+    default:
+      return read(
+          [&](uint32_t, Result* result) { Scan<measure>(operation, result); });
+  }
+}
+
+Result MemTableRun::Run(Operation operation, Measure measure) {
+  return measure == Measure::kMean ? Dispatch<Measure::kMean>(operation)
+                                   : Dispatch<Measure::kLatency>(operation);
+}
+
+void MemTableRun::RunBeside(Measure measure, Result* insert, Result* get) {
+  if (measure == Measure::kMean) {
+    Beside<Measure::kMean>(insert, get);
+  } else {
+    Beside<Measure::kLatency>(insert, get);
+  }
+}
+
+}  // namespace bench
+}  // namespace fastskip

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What memtable_bench found out, as a table and as JSON.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace fastskip {
+namespace bench {
+
+// One operation of one memtable under one load, over all rounds.
+struct Row {
+  std::string keys;
+  uint64_t entries = 0;
+  std::string memtable;
+  std::string operation;
+  std::vector<double> rounds;  // nanoseconds per operation of each
+  // Nanoseconds that so many operations of a pass of their own took at most;
+  // sorted. Empty unless asked for.
+  std::vector<uint32_t> latencies;
+  double comparisons = -1;  // per operation; negative: not counted
+};
+
+// Of one memtable under one load.
+struct Counters {
+  std::string keys;
+  uint64_t entries = 0;
+  std::string memtable;
+  std::vector<std::pair<std::string, double>> values;
+};
+
+struct Report {
+  // Name and text of JSON: what was run, where, how.
+  std::vector<std::pair<std::string, std::string>> setting;
+  std::string base;  // the memtable that ratios refer to
+  std::vector<Row> rows;
+  std::vector<Counters> counters;
+};
+
+std::string Quoted(const std::string& text);  // as JSON
+
+// The table, for people and for awk: a line for each row, no blanks in fields.
+std::string AsTable(const Report& report);
+std::string AsJson(const Report& report);
+
+}  // namespace bench
+}  // namespace fastskip

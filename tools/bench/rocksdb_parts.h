@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What driving a memtable takes of RocksDB beyond its installed headers: the
+// arena, the lookup key, the order of entries. Within RocksDB's source tree
+// these are RocksDB's own; against an installed RocksDB others stand in.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "../../memtablerep/rocksdb_compat.h"
+#include "rocksdb/comparator.h"
+#include "rocksdb/memtablerep.h"
+#include "rocksdb/slice.h"
+
+#if FASTSKIP_IN_TREE
+
+#include "memory/concurrent_arena.h"
+
+#else
+
+namespace ROCKSDB_NAMESPACE {
+
+// Two classes that installed headers only name. These describe what librocksdb
+// expects of them, from RocksDB 7.8 to 11.9: the order of an allocator's
+// virtual methods, and where a lookup key keeps its pointers.
+class Allocator {
+ public:
+  virtual ~Allocator() {}
+  virtual char* Allocate(size_t bytes) = 0;
+  virtual char* AllocateAligned(size_t bytes, size_t huge_page_size,
+                                Logger* logger) = 0;
+  virtual size_t BlockSize() const = 0;
+};
+
+class LookupKey {
+ public:
+  // Defined by librocksdb.
+  LookupKey(const Slice& user_key, uint64_t sequence, const Slice* timestamp);
+  ~LookupKey() {
+    const char* const inside = reinterpret_cast<const char*>(this);
+    if (start_ < inside || start_ >= inside + sizeof(*this)) delete[] start_;
+  }
+  LookupKey(const LookupKey&) = delete;
+  LookupKey& operator=(const LookupKey&) = delete;
+
+ private:
+  const char* start_;
+  char rest_[512];
+};
+
+// Exists only in a librocksdb with assertions.
+class SyncPoint {
+ public:
+  __attribute__((weak)) static SyncPoint* GetInstance();
+};
+
+}  // namespace ROCKSDB_NAMESPACE
+
+#endif  // FASTSKIP_IN_TREE
+
+namespace fastskip {
+namespace bench {
+
+namespace rdb = ROCKSDB_NAMESPACE;
+
+// Whether this program or librocksdb checks assertions, which costs some
+// memtables more than others.
+inline bool HasAssertions() {
+#ifndef NDEBUG
+  return true;
+#elif FASTSKIP_IN_TREE
+  return false;  // one tree, one set of flags
+#else
+  return &rdb::SyncPoint::GetInstance != nullptr;
+#endif
+}
+
+// What RocksDB makes of a write buffer of 8 MB or more.
+constexpr size_t kArenaBlock = 1 << 20;
+
+#if FASTSKIP_IN_TREE
+
+class BenchArena final : public rdb::ConcurrentArena {
+ public:
+  BenchArena() : ConcurrentArena(kArenaBlock) {}
+  size_t UsedBytes() const { return ApproximateMemoryUsage(); }
+};
+
+#else
+
+// Blocks as RocksDB's, behind one lock.
+class BenchArena final : public rdb::Allocator {
+ public:
+  BenchArena() = default;
+  char* Allocate(size_t bytes) override { return Take(bytes, 1); }
+  char* AllocateAligned(size_t bytes, size_t, rdb::Logger*) override {
+    return Take(bytes, alignof(std::max_align_t));
+  }
+  size_t BlockSize() const override { return kArenaBlock; }
+  size_t UsedBytes() const { return used_; }
+
+ private:
+  char* Take(size_t bytes, size_t alignment) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (bytes > kArenaBlock / 4) {
+      used_ += bytes;
+      blocks_.emplace_back(new char[bytes]);
+      return blocks_.back().get();
+    }
+    size_t skip = (alignment - offset_ % alignment) % alignment;
+    if (offset_ + skip + bytes > kArenaBlock) {
+      blocks_.emplace_back(new char[kArenaBlock]);
+      current_ = blocks_.back().get();
+      used_ += kArenaBlock - offset_;
+      offset_ = skip = 0;
+    }
+    char* const place = current_ + offset_ + skip;
+    offset_ += skip + bytes;
+    used_ += skip + bytes;
+    return place;
+  }
+
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  char* current_ = nullptr;
+  size_t offset_ = kArenaBlock;
+  size_t used_ = 0;
+};
+
+#endif  // FASTSKIP_IN_TREE
+
+// --- Entries: varint32 length of the internal key | user key | tag |
+// varint32 length of the value | value
+
+inline char* PutVarint32(char* to, uint32_t value) {
+  for (; value >= 0x80; value >>= 7) *to++ = static_cast<char>(value | 0x80);
+  *to++ = static_cast<char>(value);
+  return to;
+}
+
+inline size_t Varint32Size(uint32_t value) {
+  size_t size = 1;
+  for (; value >= 0x80; value >>= 7) ++size;
+  return size;
+}
+
+inline const char* GetVarint32(const char* from, uint32_t* value) {
+  uint32_t byte = static_cast<unsigned char>(*from++);
+  *value = byte & 0x7f;
+  for (int shift = 7; byte >= 0x80; shift += 7) {
+    byte = static_cast<unsigned char>(*from++);
+    *value |= (byte & 0x7f) << shift;
+  }
+  return from;
+}
+
+// x86-64 and 64-bit ARM are little-endian, as the tag is.
+inline uint64_t GetTag(const char* from) {
+  uint64_t tag;
+  std::memcpy(&tag, from, sizeof(tag));
+  return tag;
+}
+
+constexpr uint64_t kMaxSequence = (uint64_t{1} << 56) - 1;
+constexpr uint64_t kTypeValue = 1;
+
+inline rdb::Slice InternalKeyOf(const char* entry) {
+  uint32_t size;
+  const char* const key = GetVarint32(entry, &size);
+  return rdb::Slice(key, size);
+}
+
+// --- Comparators -----------------------------------------------------------
+
+// Orders keys by their last bytes first: no digest of the first bytes helps.
+class SuffixComparator final : public rdb::Comparator {
+ public:
+  const char* Name() const override { return "fastskip.bench.Suffix"; }
+  int Compare(const rdb::Slice& a, const rdb::Slice& b) const override {
+    const char* p = a.data() + a.size();
+    const char* q = b.data() + b.size();
+    size_t left = a.size() < b.size() ? a.size() : b.size();
+    for (; left >= 8; left -= 8) {
+      const uint64_t x = GetTag(p -= 8), y = GetTag(q -= 8);
+      if (x != y) return x < y ? -1 : 1;
+    }
+    for (; left > 0; --left) {
+      const unsigned char x = static_cast<unsigned char>(*--p);
+      const unsigned char y = static_cast<unsigned char>(*--q);
+      if (x != y) return x < y ? -1 : 1;
+    }
+    return a.size() == b.size() ? 0 : (a.size() < b.size() ? -1 : 1);
+  }
+  void FindShortestSeparator(std::string*, const rdb::Slice&) const override {}
+  void FindShortSuccessor(std::string*) const override {}
+};
+
+// The order that a MemTable hands to its rep: user keys, then newest first.
+// Bytewise order is compared inline, any other one through the comparator.
+class EntryOrder final : public rdb::MemTableRep::KeyComparator {
+ public:
+  explicit EntryOrder(const rdb::Comparator* user)
+      : user_(user), bytewise_(user == rdb::BytewiseComparator()) {}
+
+  int operator()(const char* a, const char* b) const override {
+    return Compare(InternalKeyOf(a), InternalKeyOf(b));
+  }
+  int operator()(const char* a, const rdb::Slice& b) const override {
+    return Compare(InternalKeyOf(a), b);
+  }
+
+ private:
+  int Compare(const rdb::Slice& a, const rdb::Slice& b) const {
+    const rdb::Slice x(a.data(), a.size() - 8), y(b.data(), b.size() - 8);
+    const int order = bytewise_ ? x.compare(y) : user_->Compare(x, y);
+    if (order != 0) return order;
+    const uint64_t s = GetTag(x.data() + x.size()) >> 8;
+    const uint64_t t = GetTag(y.data() + y.size()) >> 8;
+    return s == t ? 0 : (s > t ? -1 : 1);
+  }
+
+  const rdb::Comparator* const user_;
+  const bool bytewise_;
+};
+
+enum class OrderBy {
+  kRocksDB,  // the very comparator of a MemTable: in tree, fastskip knows it
+  kOwn,      // EntryOrder, which fastskip cannot see through
+};
+
+inline std::unique_ptr<rdb::MemTableRep::KeyComparator> MakeOrder(
+    OrderBy by, const rdb::Comparator* user) {
+#if FASTSKIP_IN_TREE
+  if (by == OrderBy::kRocksDB) {
+    return std::make_unique<rdb::MemTable::KeyComparator>(
+        rdb::InternalKeyComparator(user));
+  }
+#endif
+  (void)by;
+  return std::make_unique<EntryOrder>(user);
+}
+
+}  // namespace bench
+}  // namespace fastskip

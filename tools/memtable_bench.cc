@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Times memtables by themselves: what RocksDB's write and read paths call of a
+// MemTableRep, with any number of writers and readers. --help tells the rest.
+
+#include <gflags/gflags.h>
+#include <malloc.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../memtablerep/fast_skip_list_rep.h"
+#include "bench/bench.h"
+#include "rocksdb/version.h"
+
+#if FASTSKIP_IN_TREE
+#define FASTSKIP_BENCH_ORDER "rocksdb"
+#else
+#define FASTSKIP_BENCH_ORDER "own"
+#endif
+
+DEFINE_string(memtablerep, "skip_list,fastskip",
+              "Memtables by the names that RocksDB knows them by, run in turn "
+              "in each round; ratios refer to the first. Options as in "
+              "{id=fastskip;shards=4;key_order=auto}");
+DEFINE_string(benchmarks, "insert,get,getmissing,seek,scan,scanback",
+              "Operations; also insertbeside,getbeside: half of the entries "
+              "are there, --writers add the other half beside --readers");
+DEFINE_string(keys, "random",
+              "Keys: random, ycsb, prefix, tables, uuid, sequential, "
+              "descending, zipf, onekey (one or more)");
+DEFINE_string(entries, "500000", "Entries of a memtable (one number or more)");
+DEFINE_uint32(value_size, 100, "Bytes of a value");
+DEFINE_uint32(rounds, 5, "Medians and spread are taken over so many rounds");
+DEFINE_uint32(writers, 1, "Threads that insert");
+DEFINE_uint32(readers, 1, "Threads that read");
+DEFINE_bool(insert_concurrently, false,
+            "Insert by InsertKeyConcurrently, as several writers always do, "
+            "with one writer too");
+DEFINE_string(clock, "wall",
+              "wall, or cpu: the time that the threads were running, which "
+              "leaves out what other programs took of a busy machine, and "
+              "what threads waited for each other. Latencies are wall time");
+DEFINE_uint64(reads, 0, "Lookups of a round (0: as many as entries)");
+DEFINE_uint64(round_entries, 200000,
+              "Small memtables are made and measured several times in a "
+              "round, until they add up to so many entries");
+DEFINE_string(comparator, "bytewise",
+              "Order of user keys: bytewise, reverse, or suffix (last bytes "
+              "first: no memtable can make use of the keys' bytes)");
+DEFINE_string(key_comparator, FASTSKIP_BENCH_ORDER,
+              "Who orders entries: rocksdb (the comparator of RocksDB's own "
+              "MemTable, which fastskip knows; only where this was built in "
+              "RocksDB's source tree), or own (one that fastskip cannot know, "
+              "as out of tree)");
+DEFINE_uint32(prefix_size, 0,
+              "Bytes of the prefix extractor (0: none); prefix_hash and "
+              "hash_linkedlist need one");
+DEFINE_bool(latency, false,
+            "Also run a round in which each operation is timed by itself");
+DEFINE_bool(counters, false,
+            "Also run a round that counts: comparator calls of each "
+            "operation, and what fastskip's list counts");
+DEFINE_uint64(seed, 1, "Of keys and lookups; each round has one of its own");
+DEFINE_string(json, "", "File to write all figures to");
+DEFINE_bool(allow_debug, false,
+            "Run although this program or librocksdb has assertions, which "
+            "makes the figures worthless");
+DEFINE_bool(progress, isatty(STDERR_FILENO) == 1,
+            "Say on standard error what is running");
+
+namespace fastskip {
+namespace bench {
+namespace {
+
+// At commas that are not within braces.
+std::vector<std::string> SplitList(const std::string& text) {
+  std::vector<std::string> parts(1);
+  int depth = 0;
+  for (const char c : text) {
+    depth += c == '{' ? 1 : (c == '}' ? -1 : 0);
+    if (c == ',' && depth == 0) {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+std::vector<uint64_t> SplitNumbers(const std::string& text) {
+  std::vector<uint64_t> numbers;
+  for (const std::string& part : SplitList(text)) {
+    char* end = nullptr;
+    numbers.push_back(std::strtoull(part.c_str(), &end, 10));
+    if (end == part.c_str() || *end != 0) {
+      throw BadRequest("'" + part + "' is no number");
+    }
+  }
+  return numbers;
+}
+
+Request RequestOfFlags() {
+  Request request;
+  request.memtables = SplitList(FLAGS_memtablerep);
+  request.operations = SplitList(FLAGS_benchmarks);
+  request.keys = SplitList(FLAGS_keys);
+  request.entries = SplitNumbers(FLAGS_entries);
+  request.value_size = FLAGS_value_size;
+  request.rounds = FLAGS_rounds;
+  request.writers = FLAGS_writers;
+  request.readers = FLAGS_readers;
+  request.insert_concurrently = FLAGS_insert_concurrently;
+  if (FLAGS_clock == "cpu") {
+    request.time = TimeOf::kProcessor;
+  } else if (FLAGS_clock != "wall") {
+    throw BadRequest("there is no clock '" + FLAGS_clock + "'");
+  }
+  request.reads = FLAGS_reads;
+  request.round_entries = FLAGS_round_entries;
+  request.comparator = FLAGS_comparator;
+  if (FLAGS_key_comparator == "rocksdb") {
+    if (!FASTSKIP_IN_TREE) {
+      throw BadRequest(
+          "--key_comparator=rocksdb takes a build in RocksDB's source tree");
+    }
+    request.order_by = OrderBy::kRocksDB;
+  } else if (FLAGS_key_comparator != "own") {
+    throw BadRequest("there is no key comparator '" + FLAGS_key_comparator +
+                     "'");
+  }
+  request.prefix_size = FLAGS_prefix_size;
+  request.latency = FLAGS_latency;
+  request.counters = FLAGS_counters;
+  request.seed = FLAGS_seed;
+  request.progress = FLAGS_progress;
+  return request;
+}
+
+std::string ProcessorName() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    const size_t colon = line.find(": ");
+    if (line.compare(0, 10, "model name") == 0 && colon != std::string::npos) {
+      return line.substr(colon + 2);
+    }
+  }
+  return "unknown";
+}
+
+// What the figures depend on, beside the code.
+void Describe(int argc, const std::vector<std::string>& arguments,
+              Report* report) {
+  std::ostringstream version;
+  version << ROCKSDB_MAJOR << '.' << ROCKSDB_MINOR << '.' << ROCKSDB_PATCH;
+  std::string command;
+  for (int i = 0; i < argc; ++i) {
+    command += (i > 0 ? " " : "") + arguments[static_cast<size_t>(i)];
+  }
+  report->setting = {
+      {"command", Quoted(command)},
+      {"processor", Quoted(ProcessorName())},
+      {"hardware_threads", std::to_string(std::thread::hardware_concurrency())},
+      {"compiler", Quoted(__VERSION__)},
+      {"rocksdb", Quoted(version.str())},
+      {"in_tree", FASTSKIP_IN_TREE ? "true" : "false"},
+      {"assertions", HasAssertions() ? "true" : "false"},
+      {"clock", Quoted(FLAGS_clock)},
+      {"key_comparator", Quoted(FLAGS_key_comparator)},
+      {"comparator", Quoted(FLAGS_comparator)},
+      {"value_size", std::to_string(FLAGS_value_size)},
+      {"writers", std::to_string(FLAGS_writers)},
+      {"readers", std::to_string(FLAGS_readers)},
+      {"seed", std::to_string(FLAGS_seed)}};
+}
+
+int Main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv, argv + argc);
+  gflags::SetUsageMessage(
+      "times memtables by themselves.\n\n"
+      "All operations are timed in nanoseconds of one thread (time from start "
+      "to end, times threads, by operations); each round has keys of its own, "
+      "the same for "
+      "all memtables, and memtables take turns. ratio: how many times faster "
+      "than the first memtable (medians); low, high: in the rounds that were "
+      "least and most favourable. Wrong or differing answers are an error.");
+  gflags::SetVersionString("fastskip");
+  gflags::ParseCommandLineFlags(&argc, &argv, true);
+  if (argc > 1) throw BadRequest(std::string("'") + argv[1] + "' is no flag");
+  if (HasAssertions() && !FLAGS_allow_debug) {
+    throw BadRequest(
+        "this program or librocksdb was built with assertions, so its figures "
+        "would mislead. tools/memtable_bench.sh builds both for release; "
+        "--allow_debug runs all the same");
+  }
+  // Each memtable then starts on fresh pages, as a first memtable of a process
+  // does, whatever ran before.
+  mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  RegisterFastSkip();
+  Bench bench(RequestOfFlags());
+  std::ofstream json;
+  if (!FLAGS_json.empty()) {
+    json.open(FLAGS_json);
+    if (!json) throw BadRequest("cannot write " + FLAGS_json);
+  }
+  Report report = bench.Run();
+  Describe(static_cast<int>(arguments.size()), arguments, &report);
+  std::fputs(AsTable(report).c_str(), stdout);
+  if (json.is_open()) {
+    json << AsJson(report);
+    json.close();
+    if (!json) throw std::runtime_error("writing " + FLAGS_json + " failed");
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace bench
+}  // namespace fastskip
+
+int main(int argc, char** argv) {
+  try {
+    return fastskip::bench::Main(argc, argv);
+  } catch (const fastskip::bench::BadRequest& refusal) {
+    std::fprintf(stderr, "error: %s. (--help lists the flags.)\n",
+                 refusal.what());
+    return 2;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return 1;
+  }
+}
