@@ -11,12 +11,11 @@ namespace {
 // discriminator of `word`. Nearly always there is but one.
 uint64_t ExtremeOfTies(const Ordering& ordering, int level, const Words& words,
                        uint64_t word, int sign) {
-  int same = 0;
-  for (uint64_t w : words.slot) same += DiscOf(w) == DiscOf(word);
-  if (same == 1) return word;
-  for (uint64_t w : words.slot) {
-    if (w != word && DiscOf(w) == DiscOf(word) &&
-        CompareWords(ordering, level, w, word) * sign > 0) {
+  uint32_t ties = SlotsWithDisc(words, DiscOf(word));
+  if ((ties & (ties - 1)) == 0) return word;
+  for (; ties != 0; ties &= ties - 1) {
+    const uint64_t w = words.slot[__builtin_ctz(ties)];
+    if (w != word && CompareWords(ordering, level, w, word) * sign > 0) {
       word = w;
     }
   }
@@ -27,8 +26,9 @@ uint64_t ExtremeOfTies(const Ordering& ordering, int level, const Words& words,
 void ResolveTies(const Ordering& ordering, int level, const Key& key,
                  Visit* visit) {
   Neighbours& near = visit->near;
-  for (uint64_t w : visit->words.slot) {
-    if (DiscOf(w) != visit->disc) continue;
+  for (uint32_t ties = SlotsWithDisc(visit->words, visit->disc); ties != 0;
+       ties &= ties - 1) {
+    const uint64_t w = visit->words.slot[__builtin_ctz(ties)];
     const int c = CompareWord(ordering, level, w, key);
     if (c < 0) {
       if (!near.pred_compared ||
@@ -48,86 +48,76 @@ void ResolveTies(const Ordering& ordering, int level, const Key& key,
   }
 }
 
-// The words nearest to `begin` on both sides, in one pass without branches:
-// with `begin` subtracted modulo 2^64, the words not below it come first, in
-// order, and those below it last.
-struct Nearest {
-  uint64_t below = kNoWord;
-  uint64_t not_below = kNoWord;
-};
-
-Nearest FindNearest(const Words& words, uint64_t begin) {
-  constexpr int kLanes = 4;  // independent chains of minima and maxima
-  uint64_t least[kLanes];
-  uint64_t greatest[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) {
-    least[lane] = greatest[lane] = words.slot[lane % Block::kSlots] - begin;
-  }
-  constexpr int kWhole = Block::kSlots / kLanes * kLanes;
-  for (int i = 0; i < kWhole; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const uint64_t x = words.slot[i + lane] - begin;
-      least[lane] = x < least[lane] ? x : least[lane];
-      greatest[lane] = x > greatest[lane] ? x : greatest[lane];
-    }
-  }
-  for (int i = kWhole; i < Block::kSlots; ++i) {
-    least[0] = std::min(least[0], words.slot[i] - begin);
-    greatest[0] = std::max(greatest[0], words.slot[i] - begin);
-  }
-  const uint64_t first = std::min(std::min(least[0], least[1]),
-                                  std::min(least[2], least[3])) + begin;
-  const uint64_t last = std::max(std::max(greatest[0], greatest[1]),
-                                 std::max(greatest[2], greatest[3])) + begin;
-  Nearest nearest;
-  if (last < begin) nearest.below = last;
-  if (first >= begin) nearest.not_below = first;
-  return nearest;
-}
-
 void LocateByDisc(const Ordering& ordering, int level, const Key& key,
                   unsigned need, Visit* visit) {
   const uint64_t tie_begin = uint64_t{visit->disc} << kDiscShift;
   const uint64_t tie_end = tie_begin + (uint64_t{1} << kDiscShift);
-  const Nearest nearest = FindNearest(visit->words, tie_begin);
-  const uint64_t below = nearest.below;
-  uint64_t above = nearest.not_below;
+  const uint64_t below = visit->nearest.below;
+  uint64_t above = visit->nearest.not_below;
   Neighbours& near = visit->near;
   near = Neighbours();
   if (above < tie_end) {
     ResolveTies(ordering, level, key, visit);
     if (!near.succ_compared) {
-      above = FindNearest(visit->words, tie_end).not_below;
+      above = Scan().nearest(visit->words, tie_end).not_below;
     }
   }
   if (!near.pred_compared && !IsEmpty(below)) {
-    near.pred = (need & kNeedPred) ? ExtremeOfTies(ordering, level,
-                                                   visit->words, below, 1)
-                                   : below;
+    near.pred = (need & kNeedPred)
+                    ? ExtremeOfTies(ordering, level, visit->words, below, 1)
+                    : below;
   }
   if (!near.succ_compared && !IsEmpty(above)) {
-    near.succ = (need & kNeedSucc) ? ExtremeOfTies(ordering, level,
-                                                   visit->words, above, -1)
-                                   : above;
+    near.succ = (need & kNeedSucc)
+                    ? ExtremeOfTies(ordering, level, visit->words, above, -1)
+                    : above;
   }
+}
+
+// By discriminator, then slot: each word's place is the number of words that
+// come before it. That has no branches to mispredict; four at a time, so that
+// compilers make vectors of it.
+void SortByDisc(const Words& words, SortedWords* sorted) {
+  constexpr int kSlotBits = 5;
+  static_assert(Block::kSlots <= 1 << kSlotBits, "a slot's number fits");
+  constexpr int kLanes = 4;
+  constexpr int kPadded = (Block::kSlots + kLanes - 1) / kLanes * kLanes;
+  int32_t order[kPadded] = {};
+  for (int i = 0; i < Block::kSlots; ++i) {
+    order[i] = static_cast<int32_t>(DiscOf(words.slot[i]) << kSlotBits) + i;
+  }
+  int32_t place[kPadded];
+  for (int j = 0; j < kPadded; j += kLanes) {
+    int32_t a = 0, b = 0, c = 0, d = 0;
+    for (int i = 0; i < Block::kSlots; ++i) {
+      a += order[i] < order[j];
+      b += order[i] < order[j + 1];
+      c += order[i] < order[j + 2];
+      d += order[i] < order[j + 3];
+    }
+    place[j] = a;
+    place[j + 1] = b;
+    place[j + 2] = c;
+    place[j + 3] = d;
+  }
+  for (int i = 0; i < Block::kSlots; ++i) {
+    sorted->word[place[i]] = words.slot[i];
+  }
+  sorted->count =
+      Block::kSlots - __builtin_popcount(SlotsWithDisc(words, kEmptyDisc));
 }
 
 // A binary search over the labels. Words that share a label, which is rare,
 // are ranked one by one, as ties of a discriminator are.
 void LocateByLabel(const Ordering& ordering, int level, const Key& key,
                    Visit* visit) {
-  uint64_t word[Block::kSlots];
-  int count = 0;
-  for (uint64_t w : visit->words.slot) {
-    if (IsEmpty(w)) continue;
-    int at = count++;
-    for (; at > 0 && word[at - 1] > w; --at) word[at] = word[at - 1];
-    word[at] = w;
-  }
+  SortedWords sorted;
+  SortByDisc(visit->words, &sorted);
+  const uint64_t* const word = sorted.word;
   Neighbours& near = visit->near;
   near = Neighbours();
   int low = 0;
-  int high = count;
+  int high = sorted.count;
   while (low < high) {
     const int middle = (low + high) / 2;
     const uint32_t label = DiscOf(word[middle]);
@@ -182,21 +172,17 @@ uint32_t DiscOfKey(const Block& block, const Key& key, bool has_prefix) {
 
 void Sort(const Ordering& ordering, int level, const Words& words,
           SortedWords* sorted) {
-  int count = 0;
-  for (uint64_t w : words.slot) {
-    if (IsEmpty(w)) continue;
-    int at = count++;
-    for (; at > 0; --at) {
-      const uint64_t left = sorted->word[at - 1];
-      const bool in_order = DiscOf(left) == DiscOf(w)
-                                ? CompareWords(ordering, level, left, w) < 0
-                                : left < w;
-      if (in_order) break;
-      sorted->word[at] = left;
+  SortByDisc(words, sorted);
+  for (int i = 1; i < sorted->count; ++i) {
+    const uint64_t w = sorted->word[i];
+    int at = i;
+    for (; at > 0 && DiscOf(sorted->word[at - 1]) == DiscOf(w) &&
+           CompareWords(ordering, level, sorted->word[at - 1], w) > 0;
+         --at) {
+      sorted->word[at] = sorted->word[at - 1];
     }
     sorted->word[at] = w;
   }
-  sorted->count = count;
 }
 
 void TieCost::Add(uint32_t disc) {
@@ -216,6 +202,11 @@ void Prepare(const Ordering& ordering, const Block& block, const Key& key,
                           !IsEmpty(fence) && !IsEmpty(visit->next) &&
                           BlockOf(fence) == BlockOf(visit->next);
   visit->disc = DiscOfKey(block, key, has_prefix);
+}
+
+void LoadWords(const Block& block, Visit* visit) {
+  visit->nearest = Scan().load_nearest(
+      block, uint64_t{visit->disc} << kDiscShift, &visit->words);
 }
 
 void Locate(const Ordering& ordering, const Block& block, const Key& key,
@@ -253,10 +244,9 @@ bool IsMoved(const Ordering& ordering, int level, uint64_t word,
 bool AnyMoved(const Ordering& ordering, int level, const Visit& visit) {
   if (IsEmpty(visit.next)) return false;
   const uint64_t begin = uint64_t{DiscOf(visit.next)} << kDiscShift;
-  bool suspect = false;
-  for (uint64_t w : visit.words.slot) suspect |= w - begin < kNoWord - begin;
-  if (!suspect) return false;
-  for (uint64_t w : visit.words.slot) {
+  uint32_t suspects = Scan().in_range(visit.words, begin, kNoWord - begin);
+  for (; suspects != 0; suspects &= suspects - 1) {
+    const uint64_t w = visit.words.slot[__builtin_ctz(suspects)];
     if (IsMoved(ordering, level, w, visit.next)) return true;
   }
   return false;
@@ -299,7 +289,7 @@ const Block* VisitOwner(const Ordering& ordering, const Block* block,
       fence = kNoWord;
       continue;
     }
-    visit->words.LoadAcquire(*block);
+    LoadWords(*block, visit);
     // After the words: what lies below the neighbour's bound as it is now was
     // in its slot all through the scan.
     visit->next = block->NextAcquire();
@@ -321,7 +311,8 @@ uint32_t LabelBetween(const Visit& visit) {
   if (!has_low && !has_high) return kMaxDisc / 2;
   const uint32_t middle = low + (high - low) / 2;
   if (!has_high) return std::min(low + kStride, middle);
-  if (!has_low) return high > kStride ? std::max(high - kStride, middle) : middle;
+  if (!has_low)
+    return high > kStride ? std::max(high - kStride, middle) : middle;
   return middle;
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "block.h"
+#include "block_scan.h"
 #include "key_digest.h"
 
 namespace fastskip {
@@ -62,9 +63,6 @@ class Ordering {
   bool checks_;
 };
 
-// No word: sorts behind every word that holds something.
-constexpr uint64_t kNoWord = kNoNext;
-
 // The key that `word` stands under in a block of `level`: an entry; null, minus
 // infinity, for the leftmost block of a level.
 inline const char* LowOf(int level, uint64_t word) {
@@ -85,20 +83,6 @@ int CompareWords(const Ordering& ordering, int level, uint64_t a, uint64_t b);
 // `has_prefix`: the key is known to lie between the block's bounds at birth,
 // so that the prefix need not be compared.
 uint32_t DiscOfKey(const Block& block, const Key& key, bool has_prefix);
-
-struct Words {
-  uint64_t slot[Block::kSlots];
-
-  void LoadAcquire(const Block& block) {
-    for (int i = 0; i < Block::kSlots; ++i) slot[i] = block.SlotAcquire(i);
-  }
-  int FirstEmpty() const {
-    for (int i = 0; i < Block::kSlots; ++i) {
-      if (IsEmpty(slot[i])) return i;
-    }
-    return -1;
-  }
-};
 
 // The words of a block that hold something, in true order.
 struct SortedWords {
@@ -144,6 +128,7 @@ struct Visit {
   bool digest = false;  // the search went by `disc`
   uint32_t disc = 0;
   Words words;
+  Nearest nearest;  // to the ties of `disc`, where the search went by it
   Neighbours near;
 };
 
@@ -155,7 +140,10 @@ enum Need : unsigned { kNeedPred = 1, kNeedSucc = 2 };
 void Prepare(const Ordering& ordering, const Block& block, const Key& key,
              uint64_t fence, Visit* visit);
 
-// Fills `near` from `words`.
+// Fills `words`, and `nearest`.
+void LoadWords(const Block& block, Visit* visit);
+
+// Fills `near` from them.
 void Locate(const Ordering& ordering, const Block& block, const Key& key,
             unsigned need, Visit* visit);
 
@@ -185,9 +173,9 @@ uint32_t LabelBetween(const Visit& visit);
 
 // The inside of a block about to be born with the given words.
 struct BirthPlan {
-  const Key* keys;         // of the words, ascending
-  int count;               // at least 1
-  const Key* fence;        // low of the right neighbour; null: none
+  const Key* keys;            // of the words, ascending
+  int count;                  // at least 1
+  const Key* fence;           // low of the right neighbour; null: none
   Key scale_low, scale_high;  // keys that tell the scale of the range
 };
 

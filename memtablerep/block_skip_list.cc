@@ -42,8 +42,9 @@ Block* BlockSkipList::Descend(const Ordering& ordering, const Key& key,
   path->fence = kNoWord;
   Visit visit;
   while (block->level > to_level) {
-    block = VisitOwner(ordering, block, key, bound, kNeedPred, path->fence,
-                       &visit);
+    // Of children whose discriminators tie below the key's, any will do: the
+    // search moves right from there.
+    block = VisitOwner(ordering, block, key, bound, 0, path->fence, &visit);
     path->at[block->level] = const_cast<Block*>(block);
     const Neighbours& near = visit.near;
     const bool take_equal = near.equal && bound == Bound::kNotAbove;
@@ -131,9 +132,9 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Ordering& ordering,
       fence = kNoWord;
       continue;
     }
-    visit.words.LoadAcquire(*owner);
+    LoadWords(*owner, &visit);
     if (owner->NextAcquire() != visit.next) continue;
-    const int slot = visit.words.FirstEmpty();
+    const int slot = FirstEmptySlot(visit.words);
     Locate(ordering, *owner, key, need, &visit);
     if (BelongsRight(ordering, visit, key, Bound::kNotAbove)) {
       *block = BlockOf(visit.next);
@@ -357,9 +358,8 @@ void BlockSkipList::Post(Block* child, const Scale& scale, Path* path) {
         parent = Descend(ordering, key, Bound::kNotAbove, level, path);
         path->fence = kNoWord;
       }
-      if (parent != nullptr &&
-          InsertInto(ordering, &parent, key, child, path) !=
-              Outcome::kViolation) {
+      if (parent != nullptr && InsertInto(ordering, &parent, key, child,
+                                          path) != Outcome::kViolation) {
         return;
       }
       SwitchToLabels();

@@ -41,9 +41,9 @@
 // published: release to put, acquire to take. Counters are relaxed.
 //
 // Ancestry. The move-right rule and late posting to upper levels are those of
-// the B-link tree (Lehman and Yao, 1981); the freeze of a full node before it is
-// replaced is that of lock-free B-trees (Braginsky and Petrank, 2012); one CAS
-// into an unordered slot array as the only publication is this design's.
+// the B-link tree (Lehman and Yao, 1981); the freeze of a full node before it
+// is replaced is that of lock-free B-trees (Braginsky and Petrank, 2012); one
+// CAS into an unordered slot array as the only publication is this design's.
 // DESIGN.md has the argument.
 #pragma once
 
@@ -76,15 +76,15 @@ class BlockSkipList {
   };
 
   struct Stats {
-    uint64_t duplicates = 0;    // inserts refused
+    uint64_t duplicates = 0;  // inserts refused
     uint64_t leaf_blocks = 0;
     uint64_t index_blocks = 0;  // of all levels above the leaves
     uint64_t splits = 0;
-    uint64_t cas_retries = 0;   // a CAS of a slot, a next or the root that lost
-    uint64_t unposted = 0;      // blocks the upper levels never learnt of,
-                                // for want of memory or of levels
+    uint64_t cas_retries = 0;  // a CAS of a slot, a next or the root that lost
+    uint64_t unposted = 0;     // blocks the upper levels never learnt of,
+                               // for want of memory or of levels
     uint32_t levels = 0;
-    bool uses_labels = false;   // the whole list goes by order labels
+    bool uses_labels = false;  // the whole list goes by order labels
   };
 
   // `arena` and `comparator` outlive the list. Allocates the first block, and
@@ -115,8 +115,8 @@ class BlockSkipList {
   // About how many entries lie in [from, to); exact up to some hundred.
   uint64_t ApproximateCount(const char* from, const char* to) const;
 
-  // An entry picked at random (uniformly, but for inserts under way), or null when the list is
-  // empty. `random` returns 64 random bits at each call.
+  // An entry picked at random (uniformly, but for inserts under way), or null
+  // when the list is empty. `random` returns 64 random bits at each call.
   template <typename Random>
   const char* RandomEntry(Random&& random) const;
 
@@ -145,6 +145,7 @@ class BlockSkipList {
 
   Block* Descend(const Ordering& ordering, const Key& key, Bound bound,
                  int to_level, Path* path) const;
+  const Block* FindLeaf(const Key& key, unsigned need, Visit* visit) const;
   Block* LastLeaf() const;
 
   bool InsertAt(const char* entry, Finger* finger);
@@ -191,13 +192,16 @@ class BlockSkipList {
 // A cursor over the list. Live: each step shows what was inserted before it
 // was taken, wherever the iterator stands. One thread at a time; `list`
 // outlives it. Writes nothing that others see, and allocates nothing.
+//
+// A seek finds one entry; the block around it is put in order by the first step
+// from there.
 class BlockSkipList::Iterator {
  public:
   explicit Iterator(const BlockSkipList* list) : list_(list) {}
 
-  bool Valid() const { return position_ >= 0; }
+  bool Valid() const { return entry_ != nullptr; }
   // REQUIRES of the next three: Valid()
-  const char* key() const { return EntryOf(view_.word[position_]); }
+  const char* key() const { return entry_; }
   void Next();
   void Prev();
   // To the first entry not below `key`.
@@ -208,21 +212,28 @@ class BlockSkipList::Iterator {
   void SeekToLast();
 
  private:
+  void StandAt(const Block* block, const char* entry);
+  void StandAt(int position);
+  void Load(const Block* block);
   bool Changed() const;
-  void Load(const Ordering& ordering, const Block* block);
-  bool FindIn(const Ordering& ordering, const Block* block, const Key& key,
-              Bound bound, uint64_t fence);
   void EnterNext();
   void Refresh();
-  void SeekBelow(const char* key);
+  void EnterPrevious();
+  void FindSiblings();
 
   const BlockSkipList* list_;
-  const Block* block_ = nullptr;
-  uint64_t next_ = kNoNext;   // of block_, when the view was taken
-  uint64_t watched_ = kNoWord;  // the word at watch_ then
-  int watch_ = -1;  // the slot the next insert into the block will take
-  int position_ = -1;
+  const char* entry_ = nullptr;
+  const Block* block_ = nullptr;  // holds entry_, or a block left of that does
+  // What follows belongs to a view of block_, if there is one.
+  int position_ = -1;  // of entry_ in view_; -1: no view yet
+  int watch_ = -1;     // the slot the next insert into the block will take
+  uint64_t watched_ = kNoWord;  // the word there when the view was taken
+  uint64_t next_ = kNoNext;     // of block_, then
   SortedWords view_;
+  // Leaves under one parent for steps to the left: siblings_[sibling_] is
+  // block_ or left of it. Set at the first such step; -1: none.
+  int sibling_ = -1;
+  SortedWords siblings_;
 };
 
 template <typename Random>

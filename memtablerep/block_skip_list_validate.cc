@@ -35,7 +35,8 @@ class Validator {
       ++blocks;
       const uint64_t next = block->next.load();
       block = IsEmpty(next) ? nullptr : BlockOf(next);
-      if (block != nullptr && block->is_head()) Fail(*block, "is a second head");
+      if (block != nullptr && block->is_head())
+        Fail(*block, "is a second head");
     }
     if (head->level > 0 && ok()) CheckChildren(*head, below, children);
     return below;
@@ -52,7 +53,7 @@ class Validator {
   void CheckBlock(const Block& block, int level) {
     if (block.level != level) Fail(block, "stands on another level");
     Words words;
-    words.LoadAcquire(block);
+    LoadWords(block, &words);
     const uint64_t next = block.next.load();
     SortedWords sorted;
     Sort(ordering_, level, words, &sorted);
@@ -67,7 +68,8 @@ class Validator {
           ordering_.Compare(low, BlockOf(next)->anchor) >= 0) {
         Fail(block, "holds a key not below its neighbour's low");
       }
-      if (i > 0 && CompareWords(ordering_, level, sorted.word[i - 1], word) >= 0)
+      if (i > 0 &&
+          CompareWords(ordering_, level, sorted.word[i - 1], word) >= 0)
         Fail(block, "has discriminators out of order");
       if (low == nullptr ? !block.is_head()
                          : (!block.is_head() &&

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The iterator: walks a sorted view of one block at a time.
+#include "block_skip_list.h"
+
+namespace fastskip {
+
+namespace {
+
+// Where in a block a scan asks for the entries of the next one: far enough
+// ahead for memory to answer.
+constexpr int kLookAhead = 4;
+
+void PrefetchEntries(const Words& words) {
+  for (uint64_t w : words.slot) {
+    if (!IsEmpty(w)) __builtin_prefetch(EntryOf(w));
+  }
+}
+
+void PrefetchEntries(const Block& block) {
+  // Any state of the block will do.
+  for (int i = 0; i < Block::kSlots; ++i) {
+    const uint64_t word = block.SlotRelaxed(i);
+    if (!IsEmpty(word)) __builtin_prefetch(EntryOf(word));
+  }
+}
+
+}  // namespace
+
+// Without a view: the next step makes one.
+void BlockSkipList::Iterator::StandAt(const Block* block, const char* entry) {
+  block_ = block;
+  entry_ = entry;
+  position_ = -1;
+  sibling_ = -1;
+}
+
+// In the view.
+void BlockSkipList::Iterator::StandAt(int position) {
+  position_ = position;
+  entry_ = EntryOf(view_.word[position]);
+}
+
+// Takes a view of `block`: its live words in order, the state of `next` they
+// belong to, and the word that the next insert into the block will replace.
+void BlockSkipList::Iterator::Load(const Block* block) {
+  const Ordering ordering = list_->CurrentOrdering();
+  Words words;
+  uint64_t next = block->NextAcquire();
+  for (;;) {
+    LoadWords(*block, &words);
+    const uint64_t again = block->NextAcquire();
+    if (again == next) break;
+    next = again;
+  }
+  block_ = block;
+  next_ = next;
+  PrefetchEntries(words);
+  watch_ = FirstEmptySlot(words);
+  if (!IsEmpty(next)) {
+    BlockOf(next)->Prefetch();
+    const uint64_t begin = uint64_t{DiscOf(next)} << kDiscShift;
+    uint32_t suspects = Scan().in_range(words, begin, kNoWord - begin);
+    for (; suspects != 0; suspects &= suspects - 1) {
+      const int i = __builtin_ctz(suspects);
+      if (!IsMoved(ordering, 0, words.slot[i], next)) continue;
+      if (watch_ < 0 || i < watch_) watch_ = i;
+    }
+  }
+  watched_ = watch_ < 0 ? kNoWord : words.slot[watch_];
+  Sort(ordering, 0, words, &view_);
+  if (!IsEmpty(next)) {
+    // What has moved stands last.
+    while (view_.count > 0 &&
+           IsMoved(ordering, 0, view_.word[view_.count - 1], next)) {
+      --view_.count;
+    }
+  }
+}
+
+// Whether an insert or a split has touched the block since the view was taken.
+// An insert goes to the lowest slot that is empty or moved, and nowhere else:
+// while that slot and `next` are as they were, nothing was added.
+bool BlockSkipList::Iterator::Changed() const {
+  return block_->NextRelaxed() != next_ ||
+         (watch_ >= 0 && block_->SlotRelaxed(watch_) != watched_);
+}
+
+// Takes a new view and stands at the same entry in it. The entry is where it
+// was, or was moved right by splits.
+void BlockSkipList::Iterator::Refresh() {
+  for (const Block* block = block_;; block = BlockOf(next_)) {
+    Load(block);
+    for (int i = 0; i < view_.count; ++i) {
+      if (EntryOf(view_.word[i]) == entry_) {
+        position_ = i;
+        return;
+      }
+    }
+  }
+}
+
+void BlockSkipList::Iterator::Next() {
+  if (position_ < 0 || Changed()) Refresh();
+  if (position_ + 1 == view_.count) {
+    EnterNext();
+    return;
+  }
+  StandAt(position_ + 1);
+  if (position_ == kLookAhead && !IsEmpty(next_)) {
+    PrefetchEntries(*BlockOf(next_));
+  }
+}
+
+// Goes on at the first entry right of the view; not Valid() when there is none.
+void BlockSkipList::Iterator::EnterNext() {
+  sibling_ = -1;
+  if (IsEmpty(next_)) {
+    entry_ = nullptr;
+    return;
+  }
+  Load(BlockOf(next_));
+  StandAt(0);  // its low
+}
+
+void BlockSkipList::Iterator::Prev() {
+  if (position_ < 0 || Changed()) Refresh();
+  if (position_ == 0) {
+    EnterPrevious();
+    return;
+  }
+  StandAt(position_ - 1);
+  if (position_ == kLookAhead && sibling_ > 0) {
+    PrefetchEntries(*BlockOf(siblings_.word[sibling_ - 1]));
+  }
+}
+
+// Goes on at the last entry of the block whose `next` is block_; not Valid()
+// when block_ is the head. A leaf known to lie left of block_ leads there by
+// its neighbours.
+void BlockSkipList::Iterator::EnterPrevious() {
+  const Block* const right = block_;
+  if (right->is_head()) {
+    entry_ = nullptr;
+    return;
+  }
+  if (sibling_ >= 0 && BlockOf(siblings_.word[sibling_]) == right) --sibling_;
+  if (sibling_ < 0) FindSiblings();
+  if (sibling_ > 0) BlockOf(siblings_.word[sibling_ - 1])->Prefetch();
+  const Block* block =
+      sibling_ < 0 ? list_->first_leaf_ : BlockOf(siblings_.word[sibling_]);
+  for (;;) {
+    for (;;) {
+      const Block* next = BlockOf(block->NextAcquire());
+      if (next == right) break;
+      block = next;
+    }
+    Load(block);
+    if (BlockOf(next_) == right) break;  // else it was split just now
+  }
+  if (view_.count > 0) {
+    StandAt(view_.count - 1);
+  } else {
+    entry_ = nullptr;  // the head, emptied
+  }
+}
+
+// The leaves left of block_ under the parent of the nearest of them.
+void BlockSkipList::Iterator::FindSiblings() {
+  const Key key = DecodeKey(block_->anchor);
+  for (;;) {
+    const Ordering ordering = list_->CurrentOrdering();
+    Path path;
+    const Block* parent =
+        list_->Descend(ordering, key, Bound::kBelow, 1, &path);
+    if (parent != nullptr) {
+      if (parent->level == 0) return;  // there is no parent
+      Visit visit;
+      VisitOwner(ordering, parent, key, Bound::kBelow, kNeedPred, path.fence,
+                 &visit);
+      const uint64_t pred = visit.near.pred;
+      if (!IsEmpty(pred) &&
+          (!ordering.checks() || CompareWord(ordering, 1, pred, key) < 0)) {
+        Sort(ordering, 1, visit.words, &siblings_);
+        sibling_ = siblings_.count - 1;
+        while (siblings_.word[sibling_] != pred) --sibling_;
+        return;
+      }
+    }
+    list_->SwitchToLabels();
+  }
+}
+
+void BlockSkipList::Iterator::Seek(const char* target) {
+  Visit visit;
+  const Block* leaf = list_->FindLeaf(DecodeKey(target), kNeedSucc, &visit);
+  if (!IsEmpty(visit.near.succ)) {
+    StandAt(leaf, EntryOf(visit.near.succ));
+  } else if (!IsEmpty(visit.next)) {
+    StandAt(BlockOf(visit.next), BlockOf(visit.next)->anchor);
+  } else {
+    entry_ = nullptr;
+  }
+}
+
+void BlockSkipList::Iterator::SeekForPrev(const char* target) {
+  Visit visit;
+  const Block* leaf =
+      list_->FindLeaf(DecodeKey(target), kNeedPred | kNeedSucc, &visit);
+  const uint64_t word = visit.near.equal ? visit.near.succ : visit.near.pred;
+  StandAt(leaf, IsEmpty(word) ? nullptr : EntryOf(word));
+}
+
+void BlockSkipList::Iterator::SeekToFirst() {
+  sibling_ = -1;
+  Load(list_->first_leaf_);
+  if (view_.count > 0) {
+    StandAt(0);
+  } else {
+    EnterNext();
+  }
+}
+
+void BlockSkipList::Iterator::SeekToLast() {
+  sibling_ = -1;
+  Load(list_->LastLeaf());
+  while (!IsEmpty(next_)) Load(BlockOf(next_));
+  if (view_.count > 0) {
+    StandAt(view_.count - 1);
+  } else {
+    entry_ = nullptr;
+  }
+}
+
+}  // namespace fastskip
