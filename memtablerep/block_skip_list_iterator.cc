@@ -97,6 +97,10 @@ void BlockSkipList::Iterator::Refresh() {
         return;
       }
     }
+    if (IsEmpty(next_)) {  // only where memory was damaged: the end
+      position_ = view_.count - 1;
+      return;
+    }
   }
 }
 
@@ -125,7 +129,7 @@ void BlockSkipList::Iterator::EnterNext() {
 
 void BlockSkipList::Iterator::Prev() {
   if (position_ < 0 || Changed()) Refresh();
-  if (position_ == 0) {
+  if (position_ <= 0) {
     EnterPrevious();
     return;
   }
@@ -151,9 +155,10 @@ void BlockSkipList::Iterator::EnterPrevious() {
       sibling_ < 0 ? list_->first_leaf_ : BlockOf(siblings_.word[sibling_]);
   for (;;) {
     for (;;) {
-      const Block* next = BlockOf(block->NextAcquire());
-      if (next == right) break;
-      block = next;
+      const uint64_t next = block->NextAcquire();
+      if (BlockOf(next) == right) break;
+      // Only where memory was damaged is the sibling none.
+      block = IsEmpty(next) ? list_->first_leaf_ : BlockOf(next);
     }
     Load(block);
     if (BlockOf(next_) == right) break;  // else it was split just now
