@@ -219,6 +219,8 @@ class FastSkipListRep final : public MemTableRep {
     InsertKeyWithHint(handle, hint);
   }
   bool InsertKeyWithHint(KeyHandle handle, void** hint) override {
+    // Else the hint may be the range-delete table's, or become its.
+    if (!compat::kPrefixHintsAreOfOneTable) return InsertKey(handle);
     return list_->InsertWithHint(static_cast<const char*>(handle), hint);
   }
 

@@ -93,6 +93,11 @@ class Arena {
 namespace fastskip {
 namespace compat {
 
+// Before 9.2 a memtable with memtable_insert_with_hint_prefix_extractor hands
+// the hints of its point table to the table of range deletions and back
+// (RocksDB pull request 12558): then they must be neither read nor written.
+constexpr bool kPrefixHintsAreOfOneTable = FASTSKIP_ROCKSDB_AT_LEAST(9, 2);
+
 // The check of one entry that RocksDB hands to validating reads; it may be
 // empty. The second argument: whether the message may show keys.
 using EntryCheck =
