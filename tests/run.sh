@@ -14,7 +14,7 @@ JOBS=2  # of ctest: the tests have threads of their own
 STEPS="packages build asan tsan in-tree-make"
 LONG_STEPS="$STEPS in-tree-cmake"
 PACKAGES="$FASTSKIP_BUILD_PACKAGES $ROCKSDB_SOURCE_PACKAGES
-  libgtest-dev clang libclang-rt-dev"
+  libgtest-dev clang libclang-rt-dev gnuplot-nox"
 PASSED=0
 FAILED=0
 SKIPPED=0
@@ -40,7 +40,8 @@ Steps, in their order:
                  AddressSanitizer and UBSan (clang)
   tsan           the same under ThreadSanitizer (clang)
   in-tree-make   fastskip as a plugin in Debian's RocksDB source package, built
-                 with Make: db_bench compared with skip_list
+                 with Make: db_bench and memtable_bench, compared with
+                 skip_list
   in-tree-cmake  the same, built with RocksDB's CMake (not run by default)
 
 Everything is kept in build/, and compilations in ccache: a second run builds
@@ -143,16 +144,11 @@ compare_in_tree() {
 }
 
 step_in-tree-make() {
-  local dir=$BUILD/rocksdb tree=$BUILD/rocksdb/make launcher=
-  fetch_rocksdb_source "$dir" || return 1
-  unpack_rocksdb "$dir" "$tree" || return 1
-  link_plugin_files "$tree" || return 1
-  ! command -v ccache >/dev/null || launcher="ccache "
-  # DISABLE_JEMALLOC: the same allocator whatever else is installed.
-  make -C "$tree" -j "$(job_count)" ROCKSDB_PLUGINS=fastskip DEBUG_LEVEL=0 \
-    PORTABLE=1 DISABLE_WARNING_AS_ERROR=1 DISABLE_JEMALLOC=1 \
-    CC="${launcher}gcc" CXX="${launcher}g++" db_bench || return 1
-  compare_in_tree "$tree/db_bench"
+  build_release_rocksdb db_bench || return 1
+  compare_in_tree "$ROCKSDB_RELEASE_TREE/db_bench" || return 1
+  build_memtable_bench "$ROCKSDB_RELEASE_TREE" || return 1
+  "$FASTSKIP_ROOT/tools/compare.sh" --workloads=none --bench="$MEMTABLE_BENCH" \
+    --num=10000 --rounds=1
 }
 
 step_in-tree-cmake() {

@@ -70,6 +70,7 @@ DEFINE_bool(counters, false,
             "operation, and what fastskip's list counts");
 DEFINE_uint64(seed, 1, "Of keys and lookups; each round has one of its own");
 DEFINE_string(json, "", "File to write all figures to");
+DEFINE_string(csv, "", "File to write each round to, as tools/compare.sh does");
 DEFINE_bool(allow_debug, false,
             "Run although this program or librocksdb has assertions, which "
             "makes the figures worthless");
@@ -181,6 +182,24 @@ void Describe(int argc, const std::vector<std::string>& arguments,
       {"seed", std::to_string(FLAGS_seed)}};
 }
 
+// A file of that name, unless it is empty.
+std::ofstream Open(const std::string& name) {
+  std::ofstream file;
+  if (!name.empty()) {
+    file.open(name);
+    if (!file) throw BadRequest("cannot write " + name);
+  }
+  return file;
+}
+
+void Write(const std::string& text, const std::string& name,
+           std::ofstream* file) {
+  if (name.empty()) return;
+  *file << text;
+  file->close();
+  if (!*file) throw std::runtime_error("writing " + name + " failed");
+}
+
 int Main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv, argv + argc);
   gflags::SetUsageMessage(
@@ -205,19 +224,12 @@ int Main(int argc, char** argv) {
   mallopt(M_MMAP_THRESHOLD, 256 << 10);
   RegisterFastSkip();
   Bench bench(RequestOfFlags());
-  std::ofstream json;
-  if (!FLAGS_json.empty()) {
-    json.open(FLAGS_json);
-    if (!json) throw BadRequest("cannot write " + FLAGS_json);
-  }
+  std::ofstream json = Open(FLAGS_json), csv = Open(FLAGS_csv);
   Report report = bench.Run();
   Describe(static_cast<int>(arguments.size()), arguments, &report);
   std::fputs(AsTable(report).c_str(), stdout);
-  if (json.is_open()) {
-    json << AsJson(report);
-    json.close();
-    if (!json) throw std::runtime_error("writing " + FLAGS_json + " failed");
-  }
+  Write(AsJson(report), FLAGS_json, &json);
+  Write(AsCsv(report), FLAGS_csv, &csv);
   return 0;
 }
 

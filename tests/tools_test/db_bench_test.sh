@@ -12,16 +12,18 @@ compare() {
 expect "every benchmark agrees" compare --ldb=ldb \
   --num=20000
 expect "with shards in the name" compare --ldb=ldb \
-  --num=5000 --other=fastskip:2
+  --num=5000 --memtables=skip_list,fastskip:2
 expect "with options in the name" compare --ldb=ldb \
-  --num=5000 --other='{id=fastskip;shards=3;key_order=bytewise}'
+  --num=5000 --memtables='skip_list,{id=fastskip;shards=3;key_order=bytewise}'
 # A small write buffer: memtables are flushed while others are written to.
 expect "through many flushes" compare --ldb=ldb --num=50000 \
-  --benchmarks=fillrandom,readrandom,seekrandom,readseq \
+  --workloads=fillrandom,readrandom,seekrandom,readseq \
   -- --write_buffer_size=262144
+expect "with threads, in batches, with a WAL" compare --ldb=ldb --num=2000 \
+  --full
 # ldb cannot read such a database.
 expect "with user-defined timestamps" compare --num=5000 \
-  --benchmarks=fillrandom,readrandom,seekrandom -- --user_timestamp_size=8
+  --workloads=fillrandom,readrandom,seekrandom -- --user_timestamp_size=8
 expect "with writers at once" preloaded db_bench --memtablerep=fastskip \
   --benchmarks=fillrandom,readrandom --num=20000 --threads=8 \
   --db="$SCRATCH/db"

@@ -188,6 +188,10 @@ void Bench::RunLoad(const Load& load, Report* report) {
       row.entries = load.entries;
       row.memtable = memtable.name;
       row.operation = NameOf(operation);
+      row.threads = operation == Operation::kInsert ||
+                            operation == Operation::kInsertBeside
+                        ? request_.writers
+                        : request_.readers;
       rows[operation].push_back(row);
     }
   }
@@ -241,6 +245,7 @@ void Bench::RunLoad(const Load& load, Report* report) {
 
 Report Bench::Run() {
   Report report;
+  if (request_.comparator != "bytewise") report.order = request_.comparator;
   report.base = memtables_.front().name;
   // What only the first calls of a program cost is nobody's.
   RunRound({request_.keys.front(), 1000}, 0, Pass::kMean);

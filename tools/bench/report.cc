@@ -226,5 +226,22 @@ std::string AsJson(const Report& report) {
   return text + "  ]\n}\n";
 }
 
+std::string AsCsv(const Report& report) {
+  std::string text;
+  for (const Row& row : report.rows) {
+    std::string keys = row.keys + " keys";
+    if (!report.order.empty()) keys += " by " + report.order;
+    std::replace(keys.begin(), keys.end(), ' ', '_');
+    for (size_t i = 0; i < row.rounds.size(); ++i) {
+      // Answers that differ never get here.
+      text += Format("%s:%s:%llu,%u,-,-,%s,%zu,%.6f,same\n",
+                     row.operation.c_str(), keys.c_str(),
+                     static_cast<unsigned long long>(row.entries), row.threads,
+                     row.memtable.c_str(), i + 1, row.rounds[i] / 1000);
+    }
+  }
+  return text;
+}
+
 }  // namespace bench
 }  // namespace fastskip

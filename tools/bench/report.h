@@ -17,6 +17,7 @@ struct Row {
   uint64_t entries = 0;
   std::string memtable;
   std::string operation;
+  uint32_t threads = 1;        // of the operation
   std::vector<double> rounds;  // nanoseconds per operation of each
   // Nanoseconds that so many operations of a pass of their own took at most;
   // sorted. Empty unless asked for.
@@ -35,7 +36,8 @@ struct Counters {
 struct Report {
   // Name and text of JSON: what was run, where, how.
   std::vector<std::pair<std::string, std::string>> setting;
-  std::string base;  // the memtable that ratios refer to
+  std::string order;  // of user keys, "" for by their bytes
+  std::string base;   // the memtable that ratios refer to
   std::vector<Row> rows;
   std::vector<Counters> counters;
 };
@@ -45,6 +47,9 @@ std::string Quoted(const std::string& text);  // as JSON
 // The table, for people and for awk: a line for each row, no blanks in fields.
 std::string AsTable(const Report& report);
 std::string AsJson(const Report& report);
+// A line for each round, as tools/compare.sh keeps them:
+// operation:keys:entries,threads,-,-,memtable,round,microseconds,answer
+std::string AsCsv(const Report& report);
 
 }  // namespace bench
 }  // namespace fastskip

@@ -74,3 +74,53 @@ link_plugin_files() {
     cp -rsf "$FASTSKIP_ROOT/$entry" "$plugin/"
   done
 }
+
+# The tree that build_release_rocksdb builds.
+ROCKSDB_RELEASE_TREE=$FASTSKIP_ROOT/build/rocksdb/make
+
+# build_release_rocksdb <make target>...: Debian's RocksDB, for release, with
+# fastskip as its plugin.
+build_release_rocksdb() {
+  local dir=$FASTSKIP_ROOT/build/rocksdb tree=$ROCKSDB_RELEASE_TREE launcher=
+  fetch_rocksdb_source "$dir" || return 1
+  unpack_rocksdb "$dir" "$tree" || return 1
+  link_plugin_files "$tree" || return 1
+  ! command -v ccache >/dev/null || launcher="ccache "
+  # DISABLE_JEMALLOC: the same allocator whatever else is installed.
+  make -C "$tree" -j "$(job_count)" ROCKSDB_PLUGINS=fastskip DEBUG_LEVEL=0 \
+    PORTABLE=1 DISABLE_WARNING_AS_ERROR=1 DISABLE_JEMALLOC=1 \
+    CC="${launcher}gcc" CXX="${launcher}g++" "$@"
+}
+
+# What build_memtable_bench builds.
+# shellcheck disable=SC2034  # used by the scripts that source this file
+MEMTABLE_BENCH=$FASTSKIP_ROOT/build/memtable_bench/tools/memtable_bench
+
+# build_memtable_bench <tree>: against the librocksdb.a and the internal headers
+# of a RocksDB tree that was built with its Makefile.
+build_memtable_bench() {
+  local build=$FASTSKIP_ROOT/build/memtable_bench
+  # What CMake found out of another tree does not hold for this one.
+  grep -qsxF "FASTSKIP_ROCKSDB_TREE:PATH=$1" "$build/CMakeCache.txt" ||
+    rm -rf "$build"
+  # shellcheck disable=SC2046  # a list of words
+  cmake -S "$FASTSKIP_ROOT" -B "$build" -DCMAKE_BUILD_TYPE=Release \
+    -DFASTSKIP_BUILD_BENCH=ON -DFASTSKIP_ROCKSDB_TREE="$1" \
+    $(cmake_launcher) || return 1
+  cmake --build "$build" -j "$(job_count)" --target memtable_bench
+}
+
+# build_for_speed <make target>...: both, quietly, with the packages that takes.
+build_for_speed() {
+  local log=$FASTSKIP_ROOT/build/logs/for-speed.log
+  # shellcheck disable=SC2086  # a list of words
+  install_packages $FASTSKIP_BUILD_PACKAGES $ROCKSDB_SOURCE_PACKAGES
+  mkdir -p "$FASTSKIP_ROOT/build/logs"
+  say "Building RocksDB for release with fastskip (the first time takes a" \
+    "quarter of an hour; $log) ..."
+  if ! { build_release_rocksdb "$@" &&
+    build_memtable_bench "$ROCKSDB_RELEASE_TREE"; } >"$log" 2>&1; then
+    tail -n 40 "$log" >&2
+    die "the build failed (all of its output: $log)."
+  fi
+}

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# What tools/compare.sh measured, as CSV, text, Markdown and chart: sourced after
+# common.sh. $CSV names the file; a line of it is one round of one memtable. What
+# the figures depend on stands above, behind "#".
+
+CSV_COLUMNS=workload,threads,batch,wal,memtable,round,micros,answer
+
+# progress [text...]: on a terminal, in place of the last; without text, nothing.
+progress() {
+  [ -t 2 ] || return 0
+  if [ $# -gt 0 ]; then
+    printf '\r... %s\033[K' "$*" >&2
+  else
+    printf '\r\033[K' >&2
+  fi
+}
+
+# start_csv <command>
+start_csv() {
+  {
+    say "# machine: $(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo |
+      head -n 1), $(nproc) processors, $(uname -sr)"
+    say "# command: $1"
+    say "$CSV_COLUMNS"
+  } >"$CSV"
+}
+
+# note_versions <output of db_bench>: once.
+note_versions() {
+  local rocksdb
+  ! grep -q '^# rocksdb:' "$CSV" || return 0
+  rocksdb="$(sed -n 's/^RocksDB: *//p' "$1" | head -n 1)"
+  if grep -q 'Assertions are enabled' "$1"; then
+    rocksdb="$rocksdb, WITH ASSERTIONS (no fair figures)"
+  fi
+  sed -i "/^# command:/i # rocksdb: ${rocksdb:-unknown version}" "$CSV"
+}
+
+# check_csv <file>
+check_csv() {
+  [ -r "$1" ] || die "cannot read '$1'."
+  grep -qxF "$CSV_COLUMNS" "$1" ||
+    die "'$1' is no speed.csv (no line '$CSV_COLUMNS')."
+}
+
+# summary: of $CSV, lines of
+#   workload threads batch wal memtable median ratio low high verdict
+# where ratio is how many times faster than the first memtable (medians), low
+# and high the same in the least and most favourable round, and the verdict "-"
+# for that one, else "same" or "DIFFERENT" answers.
+summary() {
+  awk -F, '
+    /^#/ || $1 == "workload" { next }
+    function median(name,    n, i, j, t, v) {
+      n = split(rounds[name], v, " ")
+      for (i = 2; i <= n; i++)
+        for (j = i; j > 1 && v[j] + 0 < v[j - 1] + 0; j--) {
+          t = v[j]; v[j] = v[j - 1]; v[j - 1] = t
+        }
+      return n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2
+    }
+    {
+      key = $1 " " $2 " " $3 " " $4
+      if (!(key in first)) { keys[++count] = key; first[key] = $5 }
+      name = key " " $5
+      if (!(name in rounds)) members[key] = members[key] "\n" $5
+      rounds[name] = rounds[name] " " $7
+      micros[name, $6] = $7
+      answers[name] = answers[name] " " $6 ":" $8
+      if ($6 + 0 > last) last = $6 + 0
+    }
+    END {
+      for (i = 1; i <= count; i++) {
+        key = keys[i]
+        base = key " " first[key]
+        n = split(substr(members[key], 2), member, "\n")
+        for (j = 1; j <= n; j++) {
+          name = key " " member[j]
+          low = high = ""
+          for (r = 1; r <= last; r++) {
+            a = base SUBSEP r
+            b = name SUBSEP r
+            if (!(a in micros) || !(b in micros)) continue
+            ratio = micros[b] > 0 ? micros[a] / micros[b] : 0
+            if (low == "" || ratio < low) low = ratio
+            if (high == "" || ratio > high) high = ratio
+          }
+          m = median(name)
+          verdict = answers[name] == answers[base] ? "same" : "DIFFERENT"
+          ratio = m > 0 ? median(base) / m : 0
+          if (name == base) verdict = "-"
+          printf "%s %.4f %.3f %.3f %.3f %s\n", name, m, ratio, low, high,
+                 verdict
+        }
+      }
+    }' "$CSV"
+}
+
+# Awk functions: a workload of summary in words.
+LABELS='
+  function grouped(n,    text) {
+    for (; length(n) > 3; n = substr(n, 1, length(n) - 3))
+      text = "," substr(n, length(n) - 2) text
+    return n text
+  }
+  function label(workload, threads, batch, wal,    part, text, n) {
+    n = split(workload, part, ":")
+    text = part[1]
+    if (n > 1) {
+      text = "memtable alone: " part[1] ", " part[2]
+      gsub("_", " ", text)
+      text = text ", " grouped(part[3]) " entries"
+    }
+    if (threads > 1) text = text ", " threads " threads"
+    if (batch != "-" && batch > 1) text = text ", batches of " batch
+    if (wal == "on") text = text ", WAL"
+    return text
+  }'
+
+# report_text: the table. 1 where answers differ.
+report_text() {
+  sed -n 's/^# //p' "$CSV"
+  summary | awk "$LABELS"'
+    BEGIN {
+      format = "%-62s %-14s %11s %7s %7s %7s  %s\n"
+      printf "\n" format, "workload", "memtable", "micros/op", "ratio", "low",
+             "high", "answers"
+    }
+    {
+      printf format, label($1, $2, $3, $4), $5, sprintf("%.3f", $6),
+             sprintf("%.2f", $7), sprintf("%.2f", $8), sprintf("%.2f", $9), $10
+      if ($10 == "DIFFERENT") bad = 1
+    }
+    END {
+      print "\nratio: how many times faster than the first memtable (medians);" \
+            "\nlow, high: the same in the least and the most favourable round"
+      exit NR == 0 || bad
+    }' || {
+    summary | awk '$10 == "DIFFERENT" { print $1 "," $2 "," $3 "," $4 "," }' |
+      sort -u | while read -r key; do
+      say "Answers differ (round, memtable, operations/found):"
+      awk -F, -v key="$key" 'index($0, key) == 1 { print "  " $6, $5, $8 }' \
+        "$CSV" | sort -n
+    done
+    return 1
+  }
+}
+
+# report_markdown: a line for each workload.
+report_markdown() {
+  say "<!-- Written by tools/compare.sh. -->"
+  sed -n 's/^# \([a-z]*\): \(.*\)/- \1: `\2`/p' "$CSV"
+  say
+  summary | awk "$LABELS"'
+    {
+      key = $1 " " $2 " " $3 " " $4
+      if (!(key in line)) {
+        keys[++count] = key
+        line[key] = "| " label($1, $2, $3, $4) sprintf(" | %.3f", $6)
+        if (count == 1) { head = "| workload | " $5 ", µs"; rule = "| --- | ---:" }
+      } else {
+        line[key] = line[key] sprintf(" | %.3f | **%.2f** | %.2f – %.2f",
+                                      $6, $7, $8, $9)
+        if (count == 1) {
+          head = head " | " $5 ", µs | times faster | in single rounds"
+          rule = rule " | ---: | ---: | ---:"
+        }
+      }
+    }
+    END {
+      print head " |\n" rule " |"
+      for (i = 1; i <= count; i++) print line[keys[i]] " |"
+    }'
+}
+
+# draw <terminal> <data> <file> <base> <number of others> <others>: a bar for
+# each line "<row> <memtable's number> <ratio> <low> <high> <label>", rows from
+# the top.
+draw() {
+  local rows
+  rows=$(awk '{ n = $1 } END { print n + 1 }' "$2")
+  gnuplot <<EOF
+set terminal $1 size 960,$((rows * 24 * (1 + $5) / 2 + 120)) font 'sans,11' background 'white'
+set output '$3'
+set title "Times faster than $4\\n(medians; whiskers: the rounds one by one)" noenhanced
+set yrange [$rows - 0.4:-0.6]
+set xrange [0:*]
+set grid xtics
+set border 3
+set tics nomirror
+set xtics 1
+set key bottom right noenhanced
+set arrow 1 from 1,graph 0 to 1,graph 1 nohead lw 2 lc rgb '#444444' front
+names = '$6'
+height = 0.8 / $5
+top(row, i) = row - 0.4 + (i - 1) * height
+middle(row, i) = top(row, i) + 0.45 * height
+plot for [i=1:$5] '$2' using (\$2 == i ? \$3 : NaN):1:(0):3:(top(\$1, i)):(top(\$1, i) + 0.9 * height):ytic(6) \\
+  with boxxyerror fill solid 0.75 noborder lc i title word(names, i), \\
+  '$2' using 3:(middle(\$1, \$2)):4:5 with xerrorbars pt 0 lw 1.5 lc rgb '#222222' notitle, \\
+  '$2' using 5:(middle(\$1, \$2)):(sprintf('  %.2f', \$3)) with labels left font ',9' notitle
+EOF
+}
+
+# write_report <dir>. The chart leaves out variants of fills: all but the first
+# batch size and the first setting of the WAL.
+write_report() {
+  local data=$SCRATCH/chart base others count terminal file
+  mkdir -p "$1"
+  cp "$CSV" "$1/speed.csv"
+  report_markdown >"$1/speed.md"
+  base=$(summary | awk 'NR == 1 { print $5 }')
+  others=$(summary | awk '
+    NR == 1 { seen[$5] = 1 }
+    !seen[$5]++ { print $5 }' | paste -sd' ')
+  count=$(wc -w <<<"$others")
+  summary | awk -v others="$others" "$LABELS"'
+    BEGIN { n = split(others, names, " "); row = -1 }
+    NR == 1 { batch = $3; wal = $4 }
+    $1 ~ /:/ || ($3 == batch && $4 == wal) {
+      key = $1 " " $2 " " $3 " " $4
+      if (key != last) { row++; last = key }
+      for (i = 1; i <= n; i++)
+        if ($5 == names[i])
+          printf "%d %d %s %s %s \"%s\"\n", row, i, $7, $8, $9,
+                 label($1, $2, $3, $4)
+    }' >"$data"
+  for file in svg png; do
+    terminal=${file/png/pngcairo}
+    draw "$terminal" "$data" "$1/speed.$file" "$base" "$count" "$others" ||
+      die "gnuplot failed."
+  done
+  say "Written: $1/speed.csv, speed.md, speed.svg, speed.png"
+}
+
+# memtable_bench_part <flag of memtable_bench...>: appends its rounds to $CSV.
+memtable_bench_part() {
+  "$BENCH" --memtablerep="$MEMTABLES" --rounds="$ROUNDS" --csv="$SCRATCH/part" \
+    "$@" >"$RAW/memtable_bench.$((++BENCH_PARTS))" ||
+    die "memtable_bench failed: $BENCH $*"
+  cat "$SCRATCH/part" >>"$CSV"
+}
+
+# run_memtable_bench: the memtables by themselves. NUM entries, and other sizes
+# in proportion; one thread and two.
+run_memtable_bench() {
+  local few="--benchmarks=insert,get"
+  BENCH_PARTS=0
+  progress "memtables by themselves"
+  memtable_bench_part --entries="$NUM"
+  memtable_bench_part --entries="$((NUM / 500)),$((NUM / 50))"
+  memtable_bench_part --entries="$((NUM * 4)),$((NUM * 10))" $few
+  memtable_bench_part --entries="$NUM" --writers=2 --readers=2 $few
+  memtable_bench_part --entries="$NUM" $few \
+    --keys=ycsb,prefix,tables,uuid,sequential,descending,zipf,onekey
+  memtable_bench_part --entries="$NUM" $few --comparator=suffix
+}
