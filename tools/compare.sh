@@ -241,8 +241,8 @@ compare_dumps() {
   [ "$1" -eq 1 ] || what="keys, written by $1 threads,"
   for i in "${!NAMES[@]}"; do
     now=$(dump "$i" "$1")
-    [ "${now%% *}" -gt 0 ] || die "ldb found nothing in the database."
     [ -n "$first" ] || first=$now
+    [ "${first%% *}" -gt 0 ] || die "ldb found nothing in the database."
     if [ "$first" != "$now" ]; then
       say "All $what read back with ldb: DIFFERENT (${NAMES[0]}: $first;" \
         "${NAMES[i]}: $now)."

@@ -5,6 +5,7 @@
 #   FASTSKIP_SO          libfastskip.so of this build
 #   FASTSKIP_BINARY_DIR  this build's directory
 #   FASTSKIP_BENCH       its memtable_bench
+#   WRONG_MEMTABLES      the library of wrong_memtables.cc
 set -euo pipefail
 # shellcheck source=tools/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../tools/lib/common.sh"
