@@ -3,7 +3,8 @@
 #
 # Installs this build into a temporary prefix and builds programs against it, as
 # a user would: with find_package and with pkg-config, the static library and
-# the shared one. The examples of tools/examples are built and run that way too.
+# the shared one. The examples of tools/examples are built and run that way too,
+# and print what docs/guide.md shows.
 # shellcheck source=tests/tools_test/expect.sh
 . "$(dirname "$0")/../tools_test/expect.sh"
 : "${FASTSKIP_BINARY_DIR:?to be set to the build directory}"
@@ -25,9 +26,17 @@ refuse "nothing installed names the source or build tree" \
 expect "find_package: configure" cmake -S "$here" -B "$SCRATCH/cmake" \
   -DCMAKE_PREFIX_PATH="$prefix" -DEXAMPLES="$FASTSKIP_ROOT/tools/examples"
 expect "find_package: build" cmake --build "$SCRATCH/cmake"
-for program in use_static use_shared by_name basic c_example; do
+for program in use_static use_shared by_name; do
   expect "find_package: $program" "$SCRATCH/cmake/$program" "$SCRATCH/db"
 done
+example() { "$SCRATCH/cmake/$1" "${@:2}" "$SCRATCH/db"; }
+for program in basic c_example concurrent_writers lifecycle; do
+  same "the guide shows what $program prints" \
+    "$(example "$program" || echo "failed: $?")" "$(guide_output "$program")"
+done
+same "the guide shows what options_file prints" \
+  "$(example options_file "$FASTSKIP_ROOT/tools/examples/fastskip.options" ||
+    echo "failed: $?")" "$(guide_output options_file)"
 
 export PKG_CONFIG_PATH=$libdir/pkgconfig
 flags() { pkg-config "$@" fastskip; }

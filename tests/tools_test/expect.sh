@@ -45,3 +45,15 @@ preloaded() { LD_PRELOAD=$FASTSKIP_SO "$@"; }
 memtable_in_log() {
   sed -n 's/.*Options.memtable_factory: //p' "$1/LOG" | tail -n 1
 }
+
+# guide_block <mark>: the code block of docs/guide.md below the line
+# "<!-- <mark> -->".
+guide_block() {
+  awk -v mark="<!-- $1 -->" '
+    $0 == mark { found = 1; next }
+    found && /^```/ { if (inside) exit; inside = 1; next }
+    inside { print }' "$FASTSKIP_ROOT/docs/guide.md"
+}
+
+# What the guide shows as the output of an example, or of a block of commands.
+guide_output() { guide_block "output of $1"; }

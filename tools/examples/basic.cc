@@ -80,9 +80,10 @@ void ReloadOptions(const std::string& path) {
   std::vector<ColumnFamilyDescriptor> families;
   Check(rocksdb::LoadLatestOptions(ConfigOptions(), path, &db_options,
                                    &families));
-  std::printf(
-      "OPTIONS: memtable_factory=%s\n",
-      families[0].options.memtable_factory->ToString(ConfigOptions()).c_str());
+  const auto& memtable = families[0].options.memtable_factory;
+  std::string shards;
+  Check(memtable->GetOption(ConfigOptions(), "shards", &shards));
+  std::printf("OPTIONS: %s with shards=%s\n", memtable->Name(), shards.c_str());
 
   DB* opened = nullptr;
   std::vector<ColumnFamilyHandle*> handles;
