@@ -11,21 +11,27 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "address_width.h"
 #include "block.h"
 #include "fast_skip_list_rep.h"
+#include "fast_skip_list_stats.h"
+#include "live_memtables.h"
 #include "rocksdb/comparator.h"
 #include "rocksdb/convenience.h"
+#include "rocksdb/db.h"
 #include "rocksdb/options.h"
 #include "rocksdb/utilities/options_type.h"
 
 namespace fastskip {
 
 using ROCKSDB_NAMESPACE::BytewiseComparator;
+using ROCKSDB_NAMESPACE::ColumnFamilyHandle;
 using ROCKSDB_NAMESPACE::ColumnFamilyOptions;
 using ROCKSDB_NAMESPACE::Comparator;
 using ROCKSDB_NAMESPACE::ConfigOptions;
+using ROCKSDB_NAMESPACE::DB;
 using ROCKSDB_NAMESPACE::DBOptions;
 using ROCKSDB_NAMESPACE::MemTableRepFactory;
 using ROCKSDB_NAMESPACE::OptionType;
@@ -58,33 +64,49 @@ const char* NameOf(KeyOrder order) {
   return nullptr;
 }
 
-Status RefuseShards(const std::string& value) {
+using Options = FastSkipListOptions;
+
+Status Refuse(const char* option, const std::string& value,
+              const std::string& reason) {
   return Status::InvalidArgument(
-      std::string(FastSkipListRepFactory::kClassName()) + ": shards=" + value +
-      " is not a whole number from " +
-      std::to_string(FastSkipListOptions::kMinShards) + " to " +
-      std::to_string(FastSkipListOptions::kMaxShards));
+      std::string(FastSkipListRepFactory::kClassName()) + ": " + option + "=" +
+      value + " " + reason);
+}
+
+Status RefuseNumber(const char* option, const std::string& value,
+                    uint64_t least, uint64_t most) {
+  return Refuse(option, value,
+                "is not a whole number from " + std::to_string(least) + " to " +
+                    std::to_string(most));
 }
 
 Status RefuseKeyOrder(const std::string& value) {
-  return Status::InvalidArgument(
-      std::string(FastSkipListRepFactory::kClassName()) +
-      ": key_order=" + value + " is none of auto, bytewise, comparator");
+  return Refuse("key_order", value, "is none of auto, bytewise, comparator");
 }
 
 // Own parsers, since RocksDB's name the option but not the value, and read
 // "-1" as a large number.
-Status ParseShards(const ConfigOptions&, const std::string&,
+template <typename Number, Number least, Number most>
+Status ParseNumber(const ConfigOptions&, const std::string& option,
                    const std::string& value, void* address) {
-  uint32_t shards = 0;
+  Number number = 0;
   const char* const end = value.data() + value.size();
-  const auto parsed = std::from_chars(value.data(), end, shards);
-  if (parsed.ec != std::errc() || parsed.ptr != end ||
-      shards < FastSkipListOptions::kMinShards ||
-      shards > FastSkipListOptions::kMaxShards) {
-    return RefuseShards(value);
+  const auto parsed = std::from_chars(value.data(), end, number);
+  if (parsed.ec != std::errc() || parsed.ptr != end || number < least ||
+      number > most) {
+    return RefuseNumber(option.c_str(), value, least, most);
   }
-  *static_cast<uint32_t*>(address) = shards;
+  *static_cast<Number*>(address) = number;
+  return Status::OK();
+}
+
+Status ParseBool(const ConfigOptions&, const std::string& option,
+                 const std::string& value, void* address) {
+  const bool yes = value == "true" || value == "1";
+  if (!yes && value != "false" && value != "0") {
+    return Refuse(option.c_str(), value, "is none of true, false, 1, 0");
+  }
+  *static_cast<bool*>(address) = yes;
   return Status::OK();
 }
 
@@ -120,14 +142,26 @@ bool EqualKeyOrders(const ConfigOptions&, const std::string&, const void* a,
 const OptionMap* OptionTable() {
   static const OptionMap* const map = new OptionMap{
       {"shards",
-       OptionTypeInfo(offsetof(FastSkipListOptions, shards),
-                      OptionType::kUInt32T, OptionVerificationType::kNormal,
-                      OptionTypeFlags::kNone, ParseShards)},
+       OptionTypeInfo(
+           offsetof(Options, shards), OptionType::kUInt32T,
+           OptionVerificationType::kNormal, OptionTypeFlags::kNone,
+           ParseNumber<uint32_t, Options::kMinShards, Options::kMaxShards>)},
       {"key_order",
-       OptionTypeInfo(offsetof(FastSkipListOptions, key_order),
-                      OptionType::kEnum, OptionVerificationType::kNormal,
-                      OptionTypeFlags::kNone, ParseKeyOrder, SerializeKeyOrder,
-                      EqualKeyOrders)},
+       OptionTypeInfo(offsetof(Options, key_order), OptionType::kEnum,
+                      OptionVerificationType::kNormal, OptionTypeFlags::kNone,
+                      ParseKeyOrder, SerializeKeyOrder, EqualKeyOrders)},
+      {"max_entries",
+       OptionTypeInfo(offsetof(Options, max_entries), OptionType::kUInt64T,
+                      OptionVerificationType::kNormal, OptionTypeFlags::kNone,
+                      ParseNumber<uint64_t, 0, UINT64_MAX>)},
+      {"backpressure_percent",
+       OptionTypeInfo(offsetof(Options, backpressure_percent),
+                      OptionType::kUInt32T, OptionVerificationType::kNormal,
+                      OptionTypeFlags::kNone, ParseNumber<uint32_t, 1, 100>)},
+      {"log_on_seal",
+       OptionTypeInfo(offsetof(Options, log_on_seal), OptionType::kBoolean,
+                      OptionVerificationType::kNormal, OptionTypeFlags::kNone,
+                      ParseBool)},
   };
   return map;
 }
@@ -139,22 +173,35 @@ bool IsBytewise(const Comparator* comparator) {
           std::strcmp(comparator->Name(), BytewiseComparator()->Name()) == 0);
 }
 
-Status CheckValues(const FastSkipListOptions& options) {
-  if (options.shards < FastSkipListOptions::kMinShards ||
-      options.shards > FastSkipListOptions::kMaxShards) {
-    return RefuseShards(std::to_string(options.shards));
+Status CheckValues(const Options& options) {
+  if (options.shards < Options::kMinShards ||
+      options.shards > Options::kMaxShards) {
+    return RefuseNumber("shards", std::to_string(options.shards),
+                        Options::kMinShards, Options::kMaxShards);
   }
   if (NameOf(options.key_order) == nullptr) {
     return RefuseKeyOrder(std::to_string(static_cast<int>(options.key_order)));
   }
+  if (options.backpressure_percent < 1 || options.backpressure_percent > 100) {
+    return RefuseNumber("backpressure_percent",
+                        std::to_string(options.backpressure_percent), 1, 100);
+  }
   return Status::OK();
 }
 
-FastSkipListOptions Nearest(FastSkipListOptions options) {
-  options.shards = std::clamp(options.shards, FastSkipListOptions::kMinShards,
-                              FastSkipListOptions::kMaxShards);
+Options Nearest(Options options) {
+  options.shards =
+      std::clamp(options.shards, Options::kMinShards, Options::kMaxShards);
   if (NameOf(options.key_order) == nullptr) options.key_order = KeyOrder::kAuto;
+  options.backpressure_percent =
+      std::clamp(options.backpressure_percent, 1u, 100u);
   return options;
+}
+
+FastSkipStats Sum(const std::vector<FastSkipStats>& each) {
+  FastSkipStats sum;
+  for (const FastSkipStats& memtable : each) sum += memtable;
+  return sum;
 }
 
 // Addresses of the two places that malloc takes memory from.
@@ -188,7 +235,9 @@ Status CheckFastSkipListOptions(const FastSkipListOptions& options) {
 
 FastSkipListRepFactory::FastSkipListRepFactory(
     const FastSkipListOptions& options)
-    : refusal_(CheckValues(options)), options_(Nearest(options)) {
+    : refusal_(CheckValues(options)),
+      options_(Nearest(options)),
+      state_(std::make_shared<FactoryState>()) {
   RegisterOptions(&options_, OptionTable());
 }
 
@@ -198,7 +247,11 @@ Status FastSkipListRepFactory::Check() const {
 
 std::string FastSkipListRepFactory::GetPrintableOptions() const {
   return "  shards: " + std::to_string(options_.shards) +
-         "\n  key_order: " + NameOf(options_.key_order) + "\n";
+         "\n  key_order: " + NameOf(options_.key_order) +
+         "\n  max_entries: " + std::to_string(options_.max_entries) +
+         "\n  backpressure_percent: " +
+         std::to_string(options_.backpressure_percent) +
+         "\n  log_on_seal: " + (options_.log_on_seal ? "true" : "false") + "\n";
 }
 
 Status FastSkipListRepFactory::ConfigureOptions(
@@ -233,7 +286,45 @@ Status FastSkipListRepFactory::ValidateOptions(
                                           : "nullptr") +
         "; use key_order=auto");
   }
+  state_->write_buffer_sizes.Note(cf_options);
   return MemTableRepFactory::ValidateOptions(db_options, cf_options);
+}
+
+std::vector<FastSkipStats> FastSkipListRepFactory::GetMemtableStats() const {
+  return state_->memtables.GetStats([](const MemtableOwner&) { return true; });
+}
+
+FastSkipStats FastSkipListRepFactory::GetStats() const {
+  return Sum(GetMemtableStats());
+}
+
+FastSkipStats FastSkipListRepFactory::GetStats(
+    uint32_t column_family_id) const {
+  return Sum(state_->memtables.GetStats([&](const MemtableOwner& owner) {
+    return owner.column_family_id == column_family_id;
+  }));
+}
+
+Status GetFastSkipStats(DB* db, ColumnFamilyHandle* column_family,
+                        FastSkipStats* stats) {
+  const ROCKSDB_NAMESPACE::Options options = db->GetOptions(column_family);
+  const auto* const factory =
+      options.memtable_factory->CheckedCast<FastSkipListRepFactory>();
+  if (factory == nullptr) {
+    return Status::NotSupported(
+        std::string(FastSkipListRepFactory::kClassName()) +
+            " is not the memtable of column family " + column_family->GetName(),
+        options.memtable_factory->Name());
+  }
+  const MemtableOwner owner{column_family->GetID(), options.info_log.get()};
+  std::vector<FastSkipStats> each = factory->state_->memtables.GetStats(
+      [&](const MemtableOwner& other) { return other == owner; });
+  for (FastSkipStats& memtable : each) {
+    memtable.write_buffer_size = options.write_buffer_size;
+    JudgePressure(&memtable);
+  }
+  *stats = Sum(each);
+  return Status::OK();
 }
 
 MemTableRepFactory* NewFastSkipListRepFactory(

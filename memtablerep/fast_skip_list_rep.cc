@@ -13,7 +13,6 @@
 #include "fast_skip_list_rep.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +22,10 @@
 #include <unordered_set>
 
 #include "block_skip_list.h"
+#include "live_memtables.h"
+#include "memtable_contents.h"
+#include "random_bits.h"
+#include "rep_comparator.h"
 #include "rocksdb/slice.h"
 #include "rocksdb_compat.h"
 #include "sharded_arena.h"
@@ -44,20 +47,6 @@ namespace {
 
 using EntryCallback = bool (*)(void* arg, const char* entry);
 
-// RocksDB's order of entries, as the list asks for it.
-class RepComparator final : public EntryComparator {
- public:
-  explicit RepComparator(const MemTableRep::KeyComparator& comparator)
-      : comparator_(comparator) {}
-
-  int Compare(const char* a, const char* b) const override {
-    return comparator_(a, b);
-  }
-
- private:
-  const MemTableRep::KeyComparator& comparator_;
-};
-
 // RocksDB's allocator, whose class installed headers only name: the base
 // class's Allocate reaches it. Thread-safe as the memtable's allocator is;
 // what it returns is not aligned.
@@ -75,28 +64,6 @@ class RepChunkSource final : public ChunkSource {
   MemTableRep* const rep_;
 };
 
-// Arena and list, in memory of RocksDB's allocator as well: a memtable then
-// takes no more of the heap than one of skip_list, and the WriteBufferManager
-// sees all of it.
-struct Contents {
-  static Contents* Make(RepChunkSource* source,
-                        const EntryComparator* comparator, uint32_t shards,
-                        KeyOrder order) {
-    size_t bytes = sizeof(Contents) + alignof(Contents) - 1;
-    void* place = source->AllocateChunk(bytes);
-    std::align(alignof(Contents), sizeof(Contents), place, bytes);
-    return new (place) Contents(source, comparator, shards, order);
-  }
-
-  Contents(RepChunkSource* source, const EntryComparator* comparator,
-           uint32_t shards, KeyOrder order)
-      : arena(source, shards), list(&arena, comparator, order) {}
-
-  ShardedArena arena;
-  BlockSkipList list;
-  BlockSkipList::Finger finger;
-};
-
 // `internal_key` in the form of an entry, held by `*space`.
 const char* EncodeTarget(const Slice& internal_key, std::string* space) {
   space->clear();
@@ -107,18 +74,6 @@ const char* EncodeTarget(const Slice& internal_key, std::string* space) {
   space->push_back(static_cast<char>(length));
   space->append(internal_key.data(), internal_key.size());
   return space->data();
-}
-
-// 64 random bits (splitmix64), a sequence for each thread.
-uint64_t RandomBits() {
-  thread_local uint64_t state =
-      static_cast<uint64_t>(
-          std::chrono::steady_clock::now().time_since_epoch().count()) ^
-      reinterpret_cast<uintptr_t>(&state);
-  uint64_t bits = state += 0x9e3779b97f4a7c15u;
-  bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9u;
-  bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebu;
-  return bits ^ (bits >> 31);
 }
 
 // Live: shows what was inserted before the call. Light enough to be made for
@@ -189,16 +144,34 @@ class FastSkipListIterator final : public MemTableRep::Iterator {
   std::string space_;  // the target of the last seek that came as a slice
 };
 
+KeyOrder ListOrder(FastSkipListOptions::KeyOrder order,
+                   const MemTableRep::KeyComparator& comparator) {
+  switch (order) {
+    case FastSkipListOptions::KeyOrder::kBytewise:
+      return KeyOrder::kBytewise;
+    case FastSkipListOptions::KeyOrder::kComparator:
+      return KeyOrder::kComparator;
+    case FastSkipListOptions::KeyOrder::kAuto:
+      break;
+  }
+  return compat::IsKnownBytewise(comparator) ? KeyOrder::kBytewise
+                                             : KeyOrder::kAuto;
+}
+
 class FastSkipListRep final : public MemTableRep {
  public:
   FastSkipListRep(const KeyComparator& comparator, Allocator* allocator,
-                  uint32_t shards, KeyOrder order)
+                  const FastSkipListOptions& options,
+                  const MemtableOwner& owner,
+                  const std::shared_ptr<FactoryState>& factory)
       : MemTableRep(allocator),
         comparator_(comparator),
         source_(this),
-        contents_(Contents::Make(&source_, &comparator_, shards, order)),
+        contents_(MemtableContents::Make(
+            &source_, &comparator_, options,
+            ListOrder(options.key_order, comparator), owner, factory)),
         list_(&contents_->list) {}
-  ~FastSkipListRep() override { contents_->~Contents(); }
+  ~FastSkipListRep() override { contents_->~MemtableContents(); }
 
   // --- Writing. An equal entry (same user key and sequence number, whatever
   // the type) makes the InsertKey family return false.
@@ -240,8 +213,9 @@ class FastSkipListRep final : public MemTableRep {
     return list_->Insert(static_cast<const char*>(handle));
   }
 
-  // BatchPostProcess, MarkReadOnly and MarkFlushed stay as they are: an insert
-  // is complete when it returns, and nothing changes at a seal or a flush.
+  // BatchPostProcess and MarkFlushed stay as they are: an insert is complete
+  // when it returns, and nothing changes at a flush.
+  void MarkReadOnly() override { contents_->Seal(); }
 
   // --- Reading.
 
@@ -307,7 +281,10 @@ class FastSkipListRep final : public MemTableRep {
   void UniqueRandomSample(uint64_t num_entries, uint64_t target_sample_size,
                           std::unordered_set<const char*>* entries) override;
 
-  size_t ApproximateMemoryUsage() override { return 0; }
+  // All memory is RocksDB's arena's, and counted there.
+  size_t ApproximateMemoryUsage() override {
+    return contents_->UnaccountedBytes();
+  }
 
   Iterator* GetIterator(Arena* arena) override {
     static_assert(alignof(FastSkipListIterator) <= alignof(std::max_align_t),
@@ -344,7 +321,7 @@ class FastSkipListRep final : public MemTableRep {
 
   const RepComparator comparator_;
   RepChunkSource source_;
-  Contents* const contents_;
+  MemtableContents* const contents_;
   BlockSkipList* const list_;  // of contents_
 };
 
@@ -379,27 +356,20 @@ void FastSkipListRep::UniqueRandomSample(
   }
 }
 
-KeyOrder ListOrder(FastSkipListOptions::KeyOrder order,
-                   const MemTableRep::KeyComparator& comparator) {
-  switch (order) {
-    case FastSkipListOptions::KeyOrder::kBytewise:
-      return KeyOrder::kBytewise;
-    case FastSkipListOptions::KeyOrder::kComparator:
-      return KeyOrder::kComparator;
-    case FastSkipListOptions::KeyOrder::kAuto:
-      break;
-  }
-  return compat::IsKnownBytewise(comparator) ? KeyOrder::kBytewise
-                                             : KeyOrder::kAuto;
-}
-
 }  // namespace
 
 MemTableRep* FastSkipListRepFactory::CreateMemTableRep(
     const MemTableRep::KeyComparator& comparator, Allocator* allocator,
-    const SliceTransform*, Logger*) {
-  return new FastSkipListRep(comparator, allocator, options_.shards,
-                             ListOrder(options_.key_order, comparator));
+    const SliceTransform* prefix_extractor, Logger* logger) {
+  return CreateMemTableRep(comparator, allocator, prefix_extractor, logger,
+                           FastSkipStats::kNoColumnFamily);
+}
+
+MemTableRep* FastSkipListRepFactory::CreateMemTableRep(
+    const MemTableRep::KeyComparator& comparator, Allocator* allocator,
+    const SliceTransform*, Logger* logger, uint32_t column_family_id) {
+  return new FastSkipListRep(comparator, allocator, options_,
+                             MemtableOwner{column_family_id, logger}, state_);
 }
 
 }  // namespace fastskip

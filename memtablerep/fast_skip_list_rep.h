@@ -14,14 +14,19 @@
 //   memtable_factory=fastskip:8
 //   memtable_factory={id=fastskip;shards=8;key_order=bytewise}
 //
+// fast_skip_list_stats.h tells what the memtables hold.
+//
 // When not to use it: nothing has to be given up for it, but a memtable that
 // is never read before its flush is filled faster by RocksDB's "vector".
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
+#include "fast_skip_list_stats.h"
 #include "rocksdb/memtablerep.h"
 #include "rocksdb/rocksdb_namespace.h"
 #include "rocksdb/status.h"
@@ -58,6 +63,28 @@ struct FastSkipListOptions {
 
   // "key_order".
   KeyOrder key_order = KeyOrder::kAuto;
+
+  // "max_entries": a memtable asks RocksDB for its flush once it holds so many
+  // entries, or write_buffer_size is reached, whichever comes first. 0 for no
+  // limit. RocksDB asks after each insert of a single writer, but after each
+  // batch of concurrent ones, and switches memtables before the next batch: so
+  // a few entries more are in it then, at most the batches under way at the
+  // time. A memtable that has reached the limit reports itself as full: until
+  // it is sealed, the property "rocksdb.cur-size-active-mem-table" and the
+  // others that it goes into show a full write buffer; so does a read-only
+  // database, which seals none. The WriteBufferManager, the sizes of sealed
+  // memtables and FastSkipStats show what there is.
+  uint64_t max_entries = 0;
+
+  // "backpressure_percent", 1 to 100: a memtable is under pressure
+  // (FastSkipStats) from this part of write_buffer_size or max_entries on. At
+  // more than 90 RocksDB may seal it for its memory before that.
+  uint32_t backpressure_percent = 90;
+
+  // "log_on_seal": each memtable that is sealed writes its statistics to
+  // RocksDB's LOG, one line of level INFO. (What WAL recovery flushes is not
+  // sealed before.)
+  bool log_on_seal = true;
 };
 
 // OK, or InvalidArgument that names the option and its value, or NotSupported
@@ -65,6 +92,8 @@ struct FastSkipListOptions {
 // for example), which the list cannot hold.
 ROCKSDB_NAMESPACE::Status CheckFastSkipListOptions(
     const FastSkipListOptions& options);
+
+struct FactoryState;
 
 // Makes FastSkipListRep, a lock-free block skip list, for each memtable.
 //
@@ -95,16 +124,28 @@ class FastSkipListRepFactory : public ROCKSDB_NAMESPACE::MemTableRepFactory {
       const ROCKSDB_NAMESPACE::DBOptions& db_options,
       const ROCKSDB_NAMESPACE::ColumnFamilyOptions& cf_options) const override;
 
-  // `comparator` and `allocator` outlive the memtable.
-  using ROCKSDB_NAMESPACE::MemTableRepFactory::CreateMemTableRep;
+  // `comparator` and `allocator` outlive the memtable; `logger`, which may be
+  // null, is written to when it is sealed.
   ROCKSDB_NAMESPACE::MemTableRep* CreateMemTableRep(
       const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator& comparator,
       ROCKSDB_NAMESPACE::Allocator* allocator,
       const ROCKSDB_NAMESPACE::SliceTransform* prefix_extractor,
       ROCKSDB_NAMESPACE::Logger* logger) override;
+  ROCKSDB_NAMESPACE::MemTableRep* CreateMemTableRep(
+      const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator& comparator,
+      ROCKSDB_NAMESPACE::Allocator* allocator,
+      const ROCKSDB_NAMESPACE::SliceTransform* prefix_extractor,
+      ROCKSDB_NAMESPACE::Logger* logger, uint32_t column_family_id) override;
 
   bool IsInsertConcurrentlySupported() const override { return true; }
   bool CanHandleDuplicatedKey() const override { return true; }
+
+  // Statistics of the live memtables of this factory: all, those of one column
+  // family (of every database that uses the factory), and each one for itself,
+  // the oldest first. GetFastSkipStats() tells databases apart.
+  FastSkipStats GetStats() const;
+  FastSkipStats GetStats(uint32_t column_family_id) const;
+  std::vector<FastSkipStats> GetMemtableStats() const;
 
  protected:
   // Names an unknown option; RocksDB alone would name "memtable_factory".
@@ -114,10 +155,16 @@ class FastSkipListRepFactory : public ROCKSDB_NAMESPACE::MemTableRepFactory {
       std::unordered_map<std::string, std::string>* unused) override;
 
  private:
+  friend ROCKSDB_NAMESPACE::Status GetFastSkipStats(
+      ROCKSDB_NAMESPACE::DB* db,
+      ROCKSDB_NAMESPACE::ColumnFamilyHandle* column_family,
+      FastSkipStats* stats);
+
   ROCKSDB_NAMESPACE::Status Check() const;
 
   const ROCKSDB_NAMESPACE::Status refusal_;  // of what the constructor got
   FastSkipListOptions options_;
+  const std::shared_ptr<FactoryState> state_;
 };
 
 // A new factory that the caller owns, as RocksDB's own New…RepFactory functions

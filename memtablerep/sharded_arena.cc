@@ -22,9 +22,7 @@ uint64_t MakeCursor(uint64_t front, uint64_t back) {
   return back << kOffsetBits | front;
 }
 uint64_t FrontOf(uint64_t cursor) { return cursor & kOffsetMask; }
-uint64_t BackOf(uint64_t cursor) {
-  return cursor >> kOffsetBits & kOffsetMask;
-}
+uint64_t BackOf(uint64_t cursor) { return cursor >> kOffsetBits & kOffsetMask; }
 
 uintptr_t RoundUp(uintptr_t address, uintptr_t alignment) {
   return (address + alignment - 1) & ~(alignment - 1);
@@ -57,6 +55,9 @@ struct ShardedArena::Chunk {
   size_t Room() const {
     const uint64_t now = cursor.load(std::memory_order_relaxed);
     return BackOf(now) - FrontOf(now);
+  }
+  uint64_t Entries() const {
+    return cursor.load(std::memory_order_relaxed) >> (2 * kOffsetBits);
   }
 };
 
@@ -110,6 +111,7 @@ char* ShardedArena::AllocateAlone(Part part, size_t bytes) {
   if (part == Part::kEntry) {
     char* memory = TakeFromSource(bytes);
     entries_alone_.fetch_add(1, std::memory_order_relaxed);
+    entry_bytes_alone_.fetch_add(bytes, std::memory_order_relaxed);
     return memory;
   }
   char* memory = TakeFromSource(bytes + 63);
@@ -203,6 +205,8 @@ void ShardedArena::Refill(Shard* shard, Chunk* exhausted, size_t room) {
                                             std::memory_order_relaxed)) {
     FASTSKIP_STEP();
     parked_.exchange(fresh, std::memory_order_release);
+  } else if (exhausted != nullptr) {
+    closed_entries_.fetch_add(exhausted->Entries(), std::memory_order_relaxed);
   }
 }
 
@@ -210,6 +214,7 @@ ShardedArena::Stats ShardedArena::GetStats() const {
   Stats stats;
   stats.reserved = reserved_.load(std::memory_order_relaxed);
   stats.entries = entries_alone_.load(std::memory_order_relaxed);
+  stats.entry_bytes = entry_bytes_alone_.load(std::memory_order_relaxed);
   stats.shards_used = shards_in_use_.load(std::memory_order_relaxed);
   const Shard* more = more_shards_.load(std::memory_order_acquire);
   const uint32_t shards = more == nullptr ? 1 : max_shards_;
@@ -220,10 +225,26 @@ ShardedArena::Stats ShardedArena::GetStats() const {
     for (; chunk != nullptr; chunk = chunk->older, open = false) {
       const uint64_t cursor = chunk->cursor.load(std::memory_order_relaxed);
       stats.entries += cursor >> (2 * kOffsetBits);
+      stats.entry_bytes += FrontOf(cursor) - sizeof(Chunk);
       if (open) stats.idle += BackOf(cursor) - FrontOf(cursor);
     }
   }
   return stats;
+}
+
+uint64_t ShardedArena::ApproximateEntries() const {
+  uint64_t entries = entries_alone_.load(std::memory_order_relaxed) +
+                     closed_entries_.load(std::memory_order_relaxed);
+  const auto add = [&](const Shard& shard) {
+    const Chunk* const chunk = shard.chunk.load(std::memory_order_acquire);
+    if (chunk != nullptr) entries += chunk->Entries();
+  };
+  add(first_shard_);
+  const uint32_t in_use = shards_in_use_.load(std::memory_order_acquire);
+  if (in_use == 1) return entries;
+  const Shard* const more = more_shards_.load(std::memory_order_acquire);
+  for (uint32_t i = 1; i < in_use; ++i) add(more[i - 1]);
+  return entries;
 }
 
 }  // namespace fastskip

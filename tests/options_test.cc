@@ -12,6 +12,7 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "memtablerep/address_width.h"
@@ -40,6 +41,15 @@ FastSkipListOptions MakeOptions(uint32_t shards, Order order) {
 
 Factory MakeFactory(uint32_t shards, Order order) {
   return Factory(NewFastSkipListRepFactory(MakeOptions(shards, order)));
+}
+
+// Every option away from its default.
+FastSkipListOptions Unusual() {
+  FastSkipListOptions options = MakeOptions(7, Order::kComparator);
+  options.max_entries = 0xfedcba9876543210;
+  options.backpressure_percent = 71;
+  options.log_on_seal = false;
+  return options;
 }
 
 // As strict as RocksDB's text options can be.
@@ -90,6 +100,14 @@ void ExpectOptions(const Factory& factory, uint32_t shards, Order order) {
   EXPECT_EQ(options->key_order, order);
 }
 
+void ExpectOptions(const Factory& factory, const FastSkipListOptions& all) {
+  ExpectOptions(factory, all.shards, all.key_order);
+  const auto* options = factory->GetOptions<FastSkipListOptions>();
+  EXPECT_EQ(options->max_entries, all.max_entries);
+  EXPECT_EQ(options->backpressure_percent, all.backpressure_percent);
+  EXPECT_EQ(options->log_on_seal, all.log_on_seal);
+}
+
 void ExpectMentions(const rdb::Status& status,
                     const std::vector<std::string>& words) {
   EXPECT_FALSE(status.ok());
@@ -101,6 +119,7 @@ void ExpectMentions(const rdb::Status& status,
 
 TEST_F(OptionsTest, Defaults) {
   const Factory factory(NewFastSkipListRepFactory());
+  ExpectOptions(factory, FastSkipListOptions());
   ExpectOptions(factory, 16, Order::kAuto);
   EXPECT_TRUE(factory->IsInsertConcurrentlySupported());
   EXPECT_TRUE(factory->CanHandleDuplicatedKey());
@@ -108,6 +127,52 @@ TEST_F(OptionsTest, Defaults) {
             std::string::npos);
   EXPECT_NE(factory->GetPrintableOptions().find("key_order: auto"),
             std::string::npos);
+  const FastSkipListOptions defaults;
+  EXPECT_EQ(defaults.max_entries, 0u);
+  EXPECT_EQ(defaults.backpressure_percent, 90u);
+  EXPECT_TRUE(defaults.log_on_seal);
+}
+
+TEST_F(OptionsTest, PrintsEveryOption) {
+  const Factory factory(NewFastSkipListRepFactory(Unusual()));
+  const std::string printed = factory->GetPrintableOptions();
+  for (const char* line :
+       {"shards: 7\n", "key_order: comparator\n",
+        "max_entries: 18364758544493064720\n", "backpressure_percent: 71\n",
+        "log_on_seal: false\n"}) {
+    EXPECT_NE(printed.find(line), std::string::npos) << printed << line;
+  }
+}
+
+TEST_F(OptionsTest, TextFormsOfLimitsAndLog) {
+  struct Case {
+    const char* text;
+    uint64_t max_entries;
+    uint32_t percent;
+    bool log;
+  };
+  for (const Case& c : {
+           Case{"id=fastskip;max_entries=0", 0, 90, true},
+           Case{"id=fastskip;max_entries=1", 1, 90, true},
+           Case{"id=fastskip:8;max_entries=18446744073709551615", UINT64_MAX,
+                90, true},
+           Case{"id=fastskip;backpressure_percent=1", 0, 1, true},
+           Case{"id=fastskip;backpressure_percent=100", 0, 100, true},
+           Case{"id=fastskip;log_on_seal=false", 0, 90, false},
+           Case{"id=fastskip;log_on_seal=0", 0, 90, false},
+           Case{"id=fastskip;log_on_seal=1", 0, 90, true},
+           Case{"id=fastskip;log_on_seal=true;max_entries=5", 5, 90, true},
+       }) {
+    SCOPED_TRACE(c.text);
+    Factory factory;
+    const rdb::Status status =
+        rdb::MemTableRepFactory::CreateFromString(Strict(), c.text, &factory);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+    const auto* options = factory->GetOptions<FastSkipListOptions>();
+    EXPECT_EQ(options->max_entries, c.max_entries);
+    EXPECT_EQ(options->backpressure_percent, c.percent);
+    EXPECT_EQ(options->log_on_seal, c.log);
+  }
 }
 
 TEST_F(OptionsTest, TextForms) {
@@ -168,6 +233,18 @@ TEST_F(OptionsTest, BadTextIsRefusedByNameAndValue) {
       {"id=fastskip;key_order=", {"key_order="}},
       {"id=fastskip;key_order=Auto", {"key_order=Auto"}},
       {"id=fastskip;no_such_option=1", {"no_such_option"}},
+      {"id=fastskip;max_entries=-1", {"max_entries=-1"}},
+      {"id=fastskip;max_entries=", {"max_entries="}},
+      {"id=fastskip;max_entries=1e6", {"max_entries=1e6"}},
+      {"id=fastskip;max_entries=18446744073709551616",
+       {"max_entries=18446744073709551616", "18446744073709551615"}},
+      {"id=fastskip;backpressure_percent=0",
+       {"backpressure_percent=0", "1 to 100"}},
+      {"id=fastskip;backpressure_percent=101",
+       {"backpressure_percent=101", "1 to 100"}},
+      {"id=fastskip;backpressure_percent=90%", {"backpressure_percent=90%"}},
+      {"id=fastskip;log_on_seal=yes", {"log_on_seal=yes", "true"}},
+      {"id=fastskip;log_on_seal=", {"log_on_seal="}},
       {"id=fastskip;shards=8;lookahead=3", {"lookahead"}},
   };
   for (const auto& c : cases) {
@@ -213,6 +290,34 @@ TEST_F(OptionsTest, TextReproducesAnEqualFactory) {
   }
 }
 
+// One option differs at a time: each of them is printed, read back and
+// compared.
+TEST_F(OptionsTest, EveryOptionIsPartOfTheText) {
+  const FastSkipListOptions all = Unusual();
+  const Factory factory(NewFastSkipListRepFactory(all));
+  const std::string text = factory->ToString(Strict());
+  Factory again;
+  ASSERT_TRUE(
+      rdb::MemTableRepFactory::CreateFromString(Strict(), text, &again).ok());
+  ExpectOptions(again, all);
+  rdb::ConfigOptions exact = Strict();
+  exact.sanity_level = rdb::ConfigOptions::kSanityLevelExactMatch;
+  std::string mismatch;
+  EXPECT_TRUE(factory->AreEquivalent(exact, again.get(), &mismatch));
+  const std::pair<const char*, const char*> changes[] = {
+      {"shards", "8"},         {"key_order", "auto"},
+      {"max_entries", "9"},    {"backpressure_percent", "72"},
+      {"log_on_seal", "true"},
+  };
+  for (const auto& [name, value] : changes) {
+    const Factory other(NewFastSkipListRepFactory(all));
+    ASSERT_TRUE(other->ConfigureOption(Strict(), name, value).ok()) << name;
+    EXPECT_FALSE(factory->AreEquivalent(exact, other.get(), &mismatch)) << name;
+    EXPECT_NE(mismatch.find(name), std::string::npos) << mismatch;
+    EXPECT_NE(other->ToString(Strict()), text) << name;
+  }
+}
+
 TEST_F(OptionsTest, SingleOptionsByName) {
   const Factory factory = MakeFactory(16, Order::kAuto);
   EXPECT_TRUE(factory->ConfigureOption(Strict(), "shards", "3").ok());
@@ -226,14 +331,16 @@ TEST_F(OptionsTest, SingleOptionsByName) {
   EXPECT_EQ(value, "comparator");
   std::unordered_set<std::string> names;
   EXPECT_TRUE(factory->GetOptionNames(Strict(), &names).ok());
-  EXPECT_EQ(names, (std::unordered_set<std::string>{"shards", "key_order"}));
+  EXPECT_EQ(names, (std::unordered_set<std::string>{
+                       "shards", "key_order", "max_entries",
+                       "backpressure_percent", "log_on_seal"}));
 }
 
 TEST_F(OptionsTest, ReloadedFromTheOptionsFile) {
   std::unique_ptr<rdb::DB> db;
-  ASSERT_TRUE(
-      Open(MakeFactory(7, Order::kComparator), rdb::BytewiseComparator(), &db)
-          .ok());
+  ASSERT_TRUE(Open(Factory(NewFastSkipListRepFactory(Unusual())),
+                   rdb::BytewiseComparator(), &db)
+                  .ok());
   ASSERT_TRUE(db->Put(rdb::WriteOptions(), "key", "value").ok());
   db.reset();
 
@@ -245,7 +352,7 @@ TEST_F(OptionsTest, ReloadedFromTheOptionsFile) {
       rdb::LoadLatestOptions(exact, path_, &db_options, &families);
   ASSERT_TRUE(status.ok()) << status.ToString();
   ASSERT_EQ(families.size(), 1u);
-  ExpectOptions(families[0].options.memtable_factory, 7, Order::kComparator);
+  ExpectOptions(families[0].options.memtable_factory, Unusual());
   status = rdb::CheckOptionsCompatibility(exact, path_, db_options, families);
   EXPECT_TRUE(status.ok()) << status.ToString();
 
@@ -256,8 +363,12 @@ TEST_F(OptionsTest, ReloadedFromTheOptionsFile) {
   text << std::ifstream(path_ + "/" + file).rdbuf();
   EXPECT_NE(text.str().find("memtable_factory={id=FastSkipListRepFactory;"),
             std::string::npos);
-  EXPECT_NE(text.str().find("shards=7;"), std::string::npos);
-  EXPECT_NE(text.str().find("key_order=comparator;"), std::string::npos);
+  for (const char* option :
+       {"shards=7;", "key_order=comparator;",
+        "max_entries=18364758544493064720;", "backpressure_percent=71;",
+        "log_on_seal=false;"}) {
+    EXPECT_NE(text.str().find(option), std::string::npos) << option;
+  }
 
   rdb::DB* opened = nullptr;
   std::vector<rdb::ColumnFamilyHandle*> handles;
@@ -267,7 +378,7 @@ TEST_F(OptionsTest, ReloadedFromTheOptionsFile) {
   std::string value;
   EXPECT_TRUE(db->Get(rdb::ReadOptions(), "key", &value).ok());
   EXPECT_EQ(value, "value");
-  ExpectOptions(db->GetOptions().memtable_factory, 7, Order::kComparator);
+  ExpectOptions(db->GetOptions().memtable_factory, Unusual());
   EXPECT_TRUE(db->DestroyColumnFamilyHandle(handles[0]).ok());
 }
 
@@ -304,6 +415,14 @@ TEST_F(OptionsTest, ImpossibleOptionsInCodeAreRefusedByOpen) {
   ExpectMentions(Open(MakeFactory(1, static_cast<Order>(9)),
                       rdb::BytewiseComparator(), &db),
                  {"key_order=9"});
+  for (const uint32_t percent : {0u, 101u}) {
+    FastSkipListOptions options;
+    options.backpressure_percent = percent;
+    ExpectMentions(
+        Open(Factory(NewFastSkipListRepFactory(options)),
+             rdb::BytewiseComparator(), &db),
+        {"backpressure_percent=" + std::to_string(percent), "1 to 100"});
+  }
   ExpectMentions(CheckFastSkipListOptions(MakeOptions(0, Order::kAuto)),
                  {"shards=0"});
   EXPECT_TRUE(CheckFastSkipListOptions(FastSkipListOptions()).ok());
@@ -318,7 +437,9 @@ TEST_F(OptionsTest, ImpossibleOptionsOfANewColumnFamily) {
   ASSERT_TRUE(
       Open(MakeFactory(1, Order::kAuto), rdb::BytewiseComparator(), &db).ok());
   rdb::ColumnFamilyOptions family;
-  family.memtable_factory = MakeFactory(2000, static_cast<Order>(9));
+  FastSkipListOptions impossible = MakeOptions(2000, static_cast<Order>(9));
+  impossible.backpressure_percent = 1000;
+  family.memtable_factory.reset(NewFastSkipListRepFactory(impossible));
   rdb::ColumnFamilyHandle* handle = nullptr;
   const rdb::Status status = db->CreateColumnFamily(family, "new", &handle);
   ASSERT_TRUE(status.ok()) << status.ToString();
@@ -335,7 +456,9 @@ TEST_F(OptionsTest, ImpossibleOptionsOfANewColumnFamily) {
       rdb::LoadLatestOptions(Strict(), path_, &db_options, &families);
   ASSERT_TRUE(loaded.ok()) << loaded.ToString();
   ASSERT_EQ(families.size(), 2u);
-  ExpectOptions(families[1].options.memtable_factory, 1024, Order::kAuto);
+  FastSkipListOptions nearest = MakeOptions(1024, Order::kAuto);
+  nearest.backpressure_percent = 100;
+  ExpectOptions(families[1].options.memtable_factory, nearest);
 }
 
 TEST_F(OptionsTest, AddressesOfMoreThan48BitsAreRefused) {

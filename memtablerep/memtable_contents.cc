@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memtable_contents.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <string>
+
+#include "random_bits.h"
+#include "rocksdb/env.h"
+
+namespace fastskip {
+
+namespace {
+
+constexpr uint64_t kSampledKeys = 64;
+constexpr uint64_t kTagBytes = 8;  // sequence number and type, behind the key
+
+uint64_t VarintLength(uint64_t value) {
+  uint64_t length = 1;
+  for (; value >= 0x80; value >>= 7) ++length;
+  return length;
+}
+
+// Of the internal key that begins an entry. The only part of an entry that is
+// looked at: RocksDB changes values in place under inplace_update_support.
+uint64_t InternalKeySize(const char* entry) {
+  uint64_t size = 0;
+  for (int shift = 0; shift <= 28; shift += 7) {
+    const auto byte = static_cast<unsigned char>(*entry++);
+    size |= uint64_t{byte & 0x7fu} << shift;
+    if (byte < 0x80) break;
+  }
+  return size;
+}
+
+// How long a value is that takes `bytes` together with its length.
+double ValueSize(double bytes) {
+  double size = bytes;
+  for (int i = 0; i < 2; ++i) {
+    size = bytes - static_cast<double>(VarintLength(
+                       size > 0 ? static_cast<uint64_t>(size) : 0));
+  }
+  return size > 0 ? size : 0;
+}
+
+// Itself, wherever its memory begins.
+constexpr size_t kOwnBytes =
+    sizeof(MemtableContents) + alignof(MemtableContents) - 1;
+
+}  // namespace
+
+MemtableContents* MemtableContents::Make(
+    ChunkSource* source, const RepComparator* comparator,
+    const FastSkipListOptions& options, KeyOrder order,
+    const MemtableOwner& owner, const std::shared_ptr<FactoryState>& factory) {
+  size_t bytes = kOwnBytes;
+  void* place = source->AllocateChunk(bytes);
+  std::align(alignof(MemtableContents), sizeof(MemtableContents), place, bytes);
+  return new (place)
+      MemtableContents(source, comparator, options, order, owner, factory);
+}
+
+MemtableContents::MemtableContents(ChunkSource* source,
+                                   const RepComparator* comparator,
+                                   const FastSkipListOptions& options,
+                                   KeyOrder order, const MemtableOwner& owner,
+                                   const std::shared_ptr<FactoryState>& factory)
+    : Member(owner),
+      arena(source, options.shards),
+      list(&arena, comparator, order),
+      comparator_(comparator),
+      factory_(factory),
+      limit_(options.max_entries),
+      backpressure_percent_(options.backpressure_percent),
+      log_on_seal_(options.log_on_seal) {
+  factory_->memtables.Add(this);
+}
+
+void MemtableContents::Seal() {
+  // RocksDB may say it twice.
+  if (sealed_.exchange(true) || !log_on_seal_ || owner().logger == nullptr) {
+    return;
+  }
+  ROCKSDB_NAMESPACE::Info(owner().logger, "fastskip: memtable sealed: %s",
+                          GetStats().ToString().c_str());
+}
+
+size_t MemtableContents::AskForFlush() {
+  const uint64_t attempts = arena.ApproximateEntries();
+  if (!limit_.IsReachedBy(attempts) || sealed_.load()) return 0;
+  const uint64_t duplicates = list.GetStats().duplicates;
+  if (!limit_.IsReachedBy(attempts - duplicates)) return 0;
+  return limit_.Ask(attempts, kOwnBytes + arena.reserved(),
+                    factory_->write_buffer_sizes.surely_full());
+}
+
+FastSkipStats MemtableContents::GetStats() const {
+  FastSkipStats stats;
+  stats.column_family_id = owner().column_family_id;
+  stats.memtables = 1;
+  stats.sealed = sealed_.load() ? 1 : 0;
+
+  const BlockSkipList::Stats of_list = list.GetStats();
+  stats.leaf_blocks = of_list.leaf_blocks;
+  stats.index_blocks = of_list.index_blocks;
+  stats.leaf_slots = of_list.leaf_blocks * Block::kSlots;
+  stats.levels = of_list.levels;
+  stats.splits = of_list.splits;
+  stats.cas_retries = of_list.cas_retries;
+  stats.unposted_blocks = of_list.unposted;
+  stats.label_ordered = of_list.uses_labels ? 1 : 0;
+  stats.comparator_calls = comparator_->calls();
+
+  const ShardedArena::Stats of_arena = arena.GetStats();
+  stats.memory_reserved = kOwnBytes + of_arena.reserved;
+  stats.memory_idle = std::min(of_arena.idle, of_arena.reserved);
+  stats.memory_used = stats.memory_reserved - stats.memory_idle;
+  stats.insert_attempts = of_arena.entries;
+  stats.entries =
+      of_arena.entries - std::min(of_arena.entries, of_list.duplicates);
+  AddSizes(of_arena.entry_bytes, &stats);
+
+  stats.write_buffer_size = factory_->write_buffer_sizes.common();
+  stats.max_entries = limit_.max();
+  stats.backpressure_percent = backpressure_percent_;
+  JudgePressure(&stats);
+  return stats;
+}
+
+// Keys are sampled, the bytes of all entries together are known: the rest are
+// values.
+void MemtableContents::AddSizes(uint64_t entry_bytes,
+                                FastSkipStats* stats) const {
+  uint64_t sampled = 0, key_bytes = 0, encoded_bytes = 0;
+  const auto take = [&](const char* entry) {
+    const uint64_t size = InternalKeySize(entry);
+    key_bytes += size - kTagBytes;
+    encoded_bytes += VarintLength(size) + size;
+    return ++sampled < kSampledKeys;
+  };
+  if (stats->entries <= kSampledKeys) {
+    BlockSkipList::Iterator iter(&list);
+    for (iter.SeekToFirst(); iter.Valid() && take(iter.key()); iter.Next()) {
+    }
+  } else {
+    const char* entry;
+    do {
+      entry = list.RandomEntry(RandomBits);
+    } while (entry != nullptr && take(entry));
+  }
+  if (sampled == 0) return;
+  const auto mean = [](uint64_t sum, uint64_t count) {
+    return static_cast<double>(sum) / static_cast<double>(count);
+  };
+  stats->average_key_size = mean(key_bytes, sampled);
+  if (stats->insert_attempts == 0) return;
+  stats->average_value_size = ValueSize(
+      mean(entry_bytes, stats->insert_attempts) - mean(encoded_bytes, sampled));
+}
+
+}  // namespace fastskip
