@@ -11,10 +11,10 @@ set -euo pipefail
 
 BUILD=$FASTSKIP_ROOT/build
 JOBS=2  # of ctest: the tests have threads of their own
-STEPS="packages build asan tsan in-tree-make"
+STEPS="packages build java asan tsan in-tree-make"
 LONG_STEPS="$STEPS in-tree-cmake"
 PACKAGES="$FASTSKIP_BUILD_PACKAGES $ROCKSDB_SOURCE_PACKAGES
-  libgtest-dev clang libclang-rt-dev gnuplot-nox"
+  libgtest-dev clang libclang-rt-dev gnuplot-nox openjdk-17-jdk-headless"
 PASSED=0
 FAILED=0
 SKIPPED=0
@@ -36,6 +36,8 @@ Steps, in their order:
   build          build with warnings as errors, all tests, among them Debian's
                  db_bench and ldb with libfastskip.so, the installed package and
                  the examples
+  java           the example in Java, with as much of RocksDB's Java library as
+                 it needs
   asan           the tests of list, arena and memtable representation under
                  AddressSanitizer and UBSan (clang)
   tsan           the same under ThreadSanitizer (clang)
@@ -125,6 +127,10 @@ scale_tests() {
 step_build() {
   scale_tests 100
   cmake_tests out
+}
+step_java() {
+  FASTSKIP_SO=$BUILD/out/libfastskip.so \
+    "$FASTSKIP_ROOT/tests/java/java_example.sh"
 }
 step_asan() {
   scale_tests 40
