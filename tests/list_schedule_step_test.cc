@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Block slots: 2 3
+// Block slots: 2 3 4
 //
 // Every schedule of small scenarios with at most so many preemptions as make
 // about 60,000 schedules (FASTSKIP_TEST_PERCENT: of these;
@@ -51,6 +51,11 @@ uint64_t FallingSequence(int key) { return 100000 - key; }
 std::string FarAndNearKey(int key) {
   if (key < 100) return BigEndian(static_cast<uint64_t>(key) << 56, 8);
   return std::string(12, '\x30') + BigEndian(key, 2);
+}
+
+// Those below 20 differ in the NULs at their end alone, which no digest tells.
+std::string PaddedOrPlainKey(int key) {
+  return key < 20 ? "k" + std::string(key, '\0') : PlainKey(key);
 }
 
 // Digests follow the order of these until one with a 'z' comes: from 500 on.
@@ -153,6 +158,10 @@ TEST_P(BytewiseScheduleTest, FirstInserts) {
   RunAll(Plain("FirstInserts", {}, {"i1 i2", "i2 i1", "i1 f0"}));
 }
 
+TEST_P(BytewiseScheduleTest, FirstDuplicates) {
+  RunAll(Plain("FirstDuplicates", {}, {"i1 c1", "i1 i2", "i1 f0"}));
+}
+
 TEST_P(BytewiseScheduleTest, FirstSplit) {
   RunAll(Plain("FirstSplit", Keys(100, kSlots - 1, 10),
                {"i105 i95", "i95 i108", "i105"}));
@@ -243,6 +252,12 @@ TEST_P(BytewiseScheduleTest, ToAndFroDuringSplits) {
       Plain("ToAndFroDuringSplits", FullLeaves(1), {"i105 i104 i103", "~104"}));
 }
 
+// A block with more than one empty slot, with four slots.
+TEST_P(BytewiseScheduleTest, InsertsAheadOfIterators) {
+  RunAll(Plain("InsertsAheadOfIterators", {100, 110},
+               {"i115 i113 i105", ">100", "i107 i112"}));
+}
+
 TEST_P(BytewiseScheduleTest, EstimatesDuringSplits) {
   RunAll(
       Plain("EstimatesDuringSplits", FullLeaves(1), {"i105 i104", "n100 r"}));
@@ -277,6 +292,17 @@ TEST_P(BytewiseScheduleTest, LowSplitOfTheHead) {
   Scenario scenario =
       Plain("LowSplitOfTheHead", {200}, {"i201 i202 i90", "i202 i203", "F"});
   scenario.user_key = FarAndNearKey;
+  RunAll(scenario);
+}
+
+// A block of labels, not the first, that can give its greater keys to one of
+// digests and keeps its low.
+TEST_P(BytewiseScheduleTest, LowSplitBelowANeighbour) {
+  Scenario scenario = Plain(
+      "LowSplitBelowANeighbour",
+      Keys(1, kSlots + 1, 1) + Keys(100, kSlots - 1, 10) + Keys(900, 1, 1),
+      {"i99 i98", "i97", "f99 c100"});
+  scenario.user_key = PaddedOrPlainKey;
   RunAll(scenario);
 }
 
