@@ -61,7 +61,7 @@ How:
 
 What to write:
   --out=DIR          speed.csv (each round), speed.md (table), speed.svg and
-                     speed.png (chart, drawn by gnuplot)
+                     speed.png (chart, drawn by gnuplot), memtable_bench.txt
   --from=FILE        run nothing: report what that speed.csv holds
   --keep=DIR         db_bench's output
 

@@ -45,7 +45,7 @@ fi
 say "$build/libfastskip.so"
 
 step "3/3  RocksDB's db_bench with skip_list and with fastskip"
-say "$NUM keys, $ROUNDS rounds in turn, medians, one thread; a minute or two."
+say "$NUM keys, $ROUNDS rounds in turn, medians, one thread; a few minutes."
 say
 status=0
 "$FASTSKIP_ROOT/tools/compare.sh" --preload="$build/libfastskip.so" --ldb=ldb \
@@ -56,7 +56,7 @@ cat <<EOF
 ratio: how many times faster fastskip is (time of skip_list / time of fastskip).
 Debian's librocksdb is built with assertions on. That slows skip_list down more
 than fastskip, which is built without: figures of a release build of RocksDB
-differ. tools/compare.sh takes any db_bench; README.md says how to build one.
+differ. tools/compare.sh --release builds one and measures with it.
 
 fastskip in stock programs, from now on:
   LD_PRELOAD=$build/libfastskip.so db_bench --memtablerep=fastskip

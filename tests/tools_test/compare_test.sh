@@ -111,7 +111,9 @@ for row in 'insert, random keys, 1,000 entries' 'scanback, random keys, 20 entri
   'get, random keys, 10,000 entries' 'get, random keys, 1,000 entries, 2 threads' \
   'insert, zipf keys, 1,000 entries' \
   'get, random keys by suffix, 1,000 entries'; do
-  same "alone: $row" "$(grep -c "^| memtable alone: $row |" \
+  same "alone: $row" "$(grep -c "^| alone: $row |" \
     "$SCRATCH/alone/speed.md")" 1
 done
+expect "alone: latencies and counters" \
+  grep -q 'p99.99' "$SCRATCH/alone/memtable_bench.txt"
 refuse "a memtable_bench that refuses" compare none --bench="$FASTSKIP_BENCH"

@@ -42,6 +42,13 @@ KeyOrder OrderFor(const FastSkipListOptions& options,
   return compat::IsKnownBytewise(order) ? KeyOrder::kBytewise : KeyOrder::kAuto;
 }
 
+// Cache lines that other threads may hold and that are written: by an insert
+// that splits nothing its slot's and the arena's cursor; by a split those of
+// the full block (`next` and the slots given up), the parent's slot, the
+// arena's cursor and two of counters.
+constexpr double kLinesOfInsert = 2;
+constexpr double kLinesOfSplit = sizeof(Block) / 64.0 + 4;
+
 class ListOrder final : public EntryComparator {
  public:
   explicit ListOrder(const rdb::MemTableRep::KeyComparator& order)
@@ -133,13 +140,16 @@ std::vector<std::pair<std::string, double>> ListCounters(
   const BlockSkipList::Stats stats = list.GetStats();
   const ShardedArena::Stats memory = arena.GetStats();
   const auto entries = static_cast<double>(work.keys.size());
+  const auto splits = static_cast<double>(stats.splits);
   const auto leaves = static_cast<double>(stats.leaf_blocks);
   return {{"leaf_blocks", leaves},
           {"index_blocks", static_cast<double>(stats.index_blocks)},
           {"levels", stats.levels},
           {"entries_per_leaf", entries / leaves},
-          {"splits", static_cast<double>(stats.splits)},
+          {"splits", splits},
           {"cas_retries", static_cast<double>(stats.cas_retries)},
+          {"shared_lines_written_per_insert",
+           kLinesOfInsert + kLinesOfSplit * splits / entries},
           {"unposted", static_cast<double>(stats.unposted)},
           {"uses_labels", stats.uses_labels ? 1 : 0},
           {"arena_reserved", static_cast<double>(memory.reserved)},

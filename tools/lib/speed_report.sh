@@ -109,7 +109,7 @@ LABELS='
     n = split(workload, part, ":")
     text = part[1]
     if (n > 1) {
-      text = "memtable alone: " part[1] ", " part[2]
+      text = "alone: " part[1] ", " part[2]
       gsub("_", " ", text)
       text = text ", " grouped(part[3]) " entries"
     }
@@ -135,7 +135,8 @@ report_text() {
     }
     END {
       print "\nratio: how many times faster than the first memtable (medians);" \
-            "\nlow, high: the same in the least and the most favourable round"
+            "\nlow, high: the same in the least and the most favourable round;" \
+            "\nalone: without a database around the memtable"
       exit NR == 0 || bad
     }' || {
     summary | awk '$10 == "DIFFERENT" { print $1 "," $2 "," $3 "," $4 "," }' |
@@ -172,6 +173,7 @@ report_markdown() {
     END {
       print head " |\n" rule " |"
       for (i = 1; i <= count; i++) print line[keys[i]] " |"
+      print "\n\"alone\": without a database around the memtable."
     }'
 }
 
@@ -182,7 +184,7 @@ draw() {
   local rows
   rows=$(awk '{ n = $1 } END { print n + 1 }' "$2")
   gnuplot <<EOF
-set terminal $1 size 960,$((rows * 24 * (1 + $5) / 2 + 120)) font 'sans,11' background 'white'
+set terminal $1 size 1080,$((rows * 24 * (1 + $5) / 2 + 140)) font 'sans,11' background 'white'
 set output '$3'
 set title "Times faster than $4\\n(medians; whiskers: the rounds one by one)" noenhanced
 set yrange [$rows - 0.4:-0.6]
@@ -190,8 +192,8 @@ set xrange [0:*]
 set grid xtics
 set border 3
 set tics nomirror
-set xtics 1
-set key bottom right noenhanced
+set rmargin 8
+set key above right noenhanced
 set arrow 1 from 1,graph 0 to 1,graph 1 nohead lw 2 lc rgb '#444444' front
 names = '$6'
 height = 0.8 / $5
@@ -233,6 +235,10 @@ write_report() {
       die "gnuplot failed."
   done
   say "Written: $1/speed.csv, speed.md, speed.svg, speed.png"
+  if compgen -G "$RAW/memtable_bench.*" >/dev/null; then
+    cat "$RAW"/memtable_bench.* >"$1/memtable_bench.txt"
+    say "         $1/memtable_bench.txt (with latencies and counters)"
+  fi
 }
 
 # memtable_bench_part <flag of memtable_bench...>: appends its rounds to $CSV.
@@ -240,6 +246,9 @@ memtable_bench_part() {
   "$BENCH" --memtablerep="$MEMTABLES" --rounds="$ROUNDS" --csv="$SCRATCH/part" \
     "$@" >"$RAW/memtable_bench.$((++BENCH_PARTS))" ||
     die "memtable_bench failed: $BENCH $*"
+  sed -i "1i \$ memtable_bench --memtablerep=$MEMTABLES --rounds=$ROUNDS $*" \
+    "$RAW/memtable_bench.$BENCH_PARTS"
+  say >>"$RAW/memtable_bench.$BENCH_PARTS"
   cat "$SCRATCH/part" >>"$CSV"
 }
 
@@ -249,11 +258,11 @@ run_memtable_bench() {
   local few="--benchmarks=insert,get"
   BENCH_PARTS=0
   progress "memtables by themselves"
-  memtable_bench_part --entries="$NUM"
+  memtable_bench_part --entries="$NUM" --latency --counters
   memtable_bench_part --entries="$((NUM / 500)),$((NUM / 50))"
   memtable_bench_part --entries="$((NUM * 4)),$((NUM * 10))" $few
   memtable_bench_part --entries="$NUM" --writers=2 --readers=2 $few
-  memtable_bench_part --entries="$NUM" $few \
+  memtable_bench_part --entries="$NUM" $few --counters \
     --keys=ycsb,prefix,tables,uuid,sequential,descending,zipf,onekey
   memtable_bench_part --entries="$NUM" $few --comparator=suffix
 }
