@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The life of a memtable in an application: it is written, seen through a
-// snapshot, scanned, sealed, flushed and dropped.
+// snapshot, scanned, sealed, flushed and dropped; and statistics of it.
 //
 //   lifecycle <directory>      (made, used and removed by this program)
 
@@ -104,21 +104,37 @@ void Scan(DB* db) {
               last.c_str());
 }
 
+fastskip::FastSkipStats Statistics(DB* db) {
+  fastskip::FastSkipStats stats;
+  Check(fastskip::GetFastSkipStats(db, db->DefaultColumnFamily(), &stats));
+  return stats;
+}
+
 // Seals the memtable, writes its file, and drops it.
 void Flush(DB* db, const rocksdb::WriteBufferManager& memory, size_t at_start) {
   const size_t filled = memory.memory_usage();
   Check(db->Flush(rocksdb::FlushOptions()));
   // RocksDB's flush thread frees the memtable after it has reported.
-  while (memory.memory_usage() > at_start) std::this_thread::yield();
-  std::printf("drop      its memory is back: %s\n",
-              filled > at_start ? "yes" : "there was none");
+  while (Statistics(db).memtables > 1) std::this_thread::yield();
+  std::printf(
+      "drop      its memory is back: %s\n",
+      filled > at_start && memory.memory_usage() == at_start ? "yes" : "no");
 }
 
+// An application that is told of pressure can slow down its producers before
+// RocksDB has to let them wait.
 void PrintStatistics(DB* db) {
-  std::printf("statistics now: %" PRIu64
-              " entries in the memtable, about %" PRIu64 " keys in all\n",
-              Property(db, DB::Properties::kNumEntriesActiveMemTable),
-              Property(db, DB::Properties::kEstimateNumKeys));
+  const fastskip::FastSkipStats stats = Statistics(db);
+  std::printf("stats     %" PRIu64 " memtable, %" PRIu64
+              " entries; under pressure: %s\n",
+              stats.memtables, stats.entries,
+              stats.under_pressure > 0 ? "yes" : "no");
+  if (stats.entries == 0) return;
+  std::printf(
+      "          keys of %.0f bytes, values of %.0f on average; most of"
+      " its memory is in use: %s\n",
+      stats.average_key_size, stats.average_value_size,
+      stats.Utilisation() > 0.5 ? "yes" : "no");
 }
 
 }  // namespace
@@ -136,13 +152,17 @@ int main(int argc, char** argv) {
   options.create_if_missing = true;
   options.write_buffer_manager = memory;
   options.listeners.push_back(std::make_shared<Listener>());
-  options.memtable_factory.reset(fastskip::NewFastSkipListRepFactory());
+  fastskip::FastSkipListOptions memtable;
+  memtable.max_entries = 11000;        // it would be sealed then
+  memtable.backpressure_percent = 90;  // it is under pressure from 9,900 on
+  options.memtable_factory.reset(fastskip::NewFastSkipListRepFactory(memtable));
 
   DB* opened = nullptr;
   Check(DB::Open(options, path, &opened));
   std::unique_ptr<DB> db(opened);
   const size_t at_start = memory->memory_usage();
   Write(db.get());
+  PrintStatistics(db.get());
   ReadSnapshot(db.get());
   Scan(db.get());
   Flush(db.get(), *memory, at_start);
