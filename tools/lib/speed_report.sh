@@ -243,12 +243,16 @@ write_report() {
 
 # memtable_bench_part <flag of memtable_bench...>: appends its rounds to $CSV.
 memtable_bench_part() {
+  local raw
+  BENCH_PARTS=$((BENCH_PARTS + 1))
+  raw=$RAW/memtable_bench.$BENCH_PARTS
   "$BENCH" --memtablerep="$MEMTABLES" --rounds="$ROUNDS" --csv="$SCRATCH/part" \
-    "$@" >"$RAW/memtable_bench.$((++BENCH_PARTS))" ||
+    "$@" >"$raw" ||
     die "memtable_bench failed: $BENCH $*"
+  # As a heading.
   sed -i "1i \$ memtable_bench --memtablerep=$MEMTABLES --rounds=$ROUNDS $*" \
-    "$RAW/memtable_bench.$BENCH_PARTS"
-  say >>"$RAW/memtable_bench.$BENCH_PARTS"
+    "$raw"
+  say >>"$raw"
   cat "$SCRATCH/part" >>"$CSV"
 }
 
