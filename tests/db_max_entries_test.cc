@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <fstream>
 #include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -248,6 +250,9 @@ TEST_P(DbMaxEntriesWritersTest, ConcurrentWriters) {
     ExpectEach(watcher_->sealed(), n / (2000 + 3 * kWriters * batch), 2000,
                2000 + 3 * kWriters * batch);
     ExpectKeys(n);
+    // No memtable has left its claim in RocksDB's sum.
+    ASSERT_TRUE(db_->Flush(FlushOptions()).ok());
+    EXPECT_LE(Property("rocksdb.size-all-mem-tables"), 32 * kMegabyte);
     Close();
     ASSERT_TRUE(rocksdb::DestroyDB(dir_.Sub("db"), options_).ok());
   }
@@ -383,6 +388,64 @@ TEST_F(DbMaxEntriesTest, DeletesAreEntries) {
   }
   ExpectEach(watcher_->sealed(), 3, 90, 90);
   ExpectKeys(0);
+}
+
+TEST_F(DbMaxEntriesTest, AtomicFlush) {
+  options_.atomic_flush = true;
+  options_.memtable_factory = Limit(1000);
+  Open({"one"});
+  for (uint64_t i = 0; i < 3001; ++i) {
+    Put(i, 0);
+    if (i % 10 == 0) Put(i / 10, 1);
+  }
+  // One at its limit takes the other with it.
+  ExpectEach(watcher_->sealed("default"), 3, 1000, 1000);
+  ExpectEach(watcher_->sealed("one"), 3, 99, 101);
+  ExpectKeys(3001, 0);
+  ExpectKeys(301, 1);
+}
+
+// Nothing is sealed there, and nothing needs to be.
+TEST_F(DbMaxEntriesTest, ReadOnlyDatabases) {
+  options_.avoid_flush_during_shutdown = true;
+  options_.memtable_factory = Limit(0);
+  Open();
+  for (uint64_t i = 0; i < 3000; ++i) Put(i);
+  Close();
+  options_.memtable_factory = Limit(1000);
+  DB* db = nullptr;
+  const std::vector<ColumnFamilyDescriptor> families = {
+      {rocksdb::kDefaultColumnFamilyName, options_}};
+  ASSERT_TRUE(
+      DB::OpenForReadOnly(options_, dir_.Sub("db"), families, &handles_, &db)
+          .ok());
+  db_.reset(db);
+  ExpectKeys(3000);
+  EXPECT_TRUE(watcher_->sealed().empty());
+  Close();
+  Open();
+  ExpectKeys(3000);
+}
+
+// A purge fills a memtable of the same column family beside the active one; it
+// must not keep that from being flushed.
+TEST_F(DbMaxEntriesTest, Mempurge) {
+  options_.experimental_mempurge_threshold = 100.0;
+  options_.allow_concurrent_memtable_write = false;
+  options_.memtable_factory = Limit(1000);
+  Open();
+  constexpr uint64_t kRounds = 30;
+  for (uint64_t round = 0; round < kRounds; ++round) {
+    for (uint64_t i = 0; i < 1000; ++i) Put(i % 300);
+  }
+  ExpectEach(watcher_->sealed(), kRounds - 1, 1000, 1000);
+  ExpectKeys(300);
+  ASSERT_TRUE(db_->Flush(FlushOptions()).ok());
+  EXPECT_LE(Property("rocksdb.size-all-mem-tables"), 32 * kMegabyte);
+  ExpectKeys(300);
+  std::ostringstream log;
+  log << std::ifstream(dir_.Sub("db") + "/LOG").rdbuf();
+  EXPECT_NE(log.str().find("Mempurge lasted"), std::string::npos);
 }
 
 // Several databases with one factory and one log.
