@@ -210,6 +210,25 @@ TEST(ArenaTest, ManyThreads) {
   }
 }
 
+// A word of the list has room for 48 bits: nothing sound can be done with an
+// address beyond.
+TEST(ArenaTest, AddressesFit48Bits) {
+  class FarChunks : public ChunkSource {
+   public:
+    char* AllocateChunk(size_t bytes) override {
+      return reinterpret_cast<char*>((uintptr_t{1} << 48) - bytes + beyond);
+    }
+    uintptr_t beyond = 0;
+  };
+  FarChunks chunks;
+  ShardedArena arena(&chunks, 1);
+  chunks.beyond = static_cast<uintptr_t>(-1);
+  EXPECT_EQ((uintptr_t{1} << 48) - 101,
+            reinterpret_cast<uintptr_t>(arena.AllocateEntry(100)));
+  chunks.beyond = 1;
+  EXPECT_DEATH(arena.AllocateEntry(100), "does not fit 48 bits");
+}
+
 // --- Out of memory ----------------------------------------------------------
 
 TEST(ArenaTest, EveryFailureLeavesItAsItWas) {

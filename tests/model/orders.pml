@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where only a weaker memory than x86's would show a missing release or acquire,
+// and no plain access beside it lets ThreadSanitizer see it. Each location is
+// the history of its writes; a thread may read any write that is not older than
+// one it knows of; reading a release write with acquire, it learns what the
+// writer knew. run.sh takes the orders from the code: 1 is acquire or release,
+// 0 relaxed.
+//   CLEAR      the CAS that empties a moved slot
+//   SLOT_LOAD  the loads of a scan
+//   USE_CAS, USE_LOAD  the arena's number of shards in use
+
+// --- A split that is being cleared, an insert, and a lookup.
+// `next`: 0 before the split, 1 after it. The slot: 0 a word that the split
+// moves, 1 emptied by it, 2 taken by an insert.
+byte next_last, slot_last;
+bool slot_tells_next[3];  // the write of the slot carries next = 1 with it
+
+inline load_next(n) {
+  if
+  :: n = known_next
+  :: n = next_last
+  fi;
+  known_next = n
+}
+
+inline load_slot(s) {
+  select(s : known_slot .. slot_last);
+  known_slot = s;
+  if
+  :: SLOT_LOAD && slot_tells_next[s] -> known_next = 1
+  :: else
+  fi
+}
+
+active proctype Splitter() {
+  next_last = 1;
+  atomic {
+    slot_last = 1;
+    slot_tells_next[1] = CLEAR
+  }
+}
+
+// Of a key that the split has moved to the right block.
+active proctype Inserter() {
+  byte known_next, known_slot, n, again, s;
+  atomic { load_next(n) }
+  atomic { load_slot(s) }
+  atomic { load_next(again) }
+  atomic {
+    if
+    :: n == 0 && again == 0 && s == 1 && slot_last == 1 ->
+      slot_last = 2;
+      assert(false)  // it went into a block that does not own it
+    :: else
+    fi
+  }
+}
+
+active proctype Lookup() {
+  byte known_next, known_slot, n, s;
+  atomic { load_slot(s) }
+  atomic { load_next(n) }
+  assert(s == 0 || n == 1)  // else neither found nor looked for on the right
+}
+
+// --- The arena: the other shards are made, then counted as in use.
+bool shards_made, in_use, in_use_tells;
+
+active proctype Maker() {
+  shards_made = true;  // a release CAS
+  atomic {
+    in_use = true;
+    in_use_tells = USE_CAS
+  }
+}
+
+active proctype Allocator() {
+  bool known, use, made;
+  atomic {
+    if
+    :: use = false
+    :: use = in_use
+    fi;
+    known = use && USE_LOAD && in_use_tells
+  }
+  atomic {
+    if
+    :: !known -> made = false
+    :: made = shards_made
+    fi
+  }
+  assert(!use || made)
+}
