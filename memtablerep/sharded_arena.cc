@@ -121,6 +121,7 @@ char* ShardedArena::AllocateAlone(Part part, size_t bytes) {
 
 ShardedArena::Shard* ShardedArena::MyShard() {
   // Acquire: whoever sees more shards in use sees them made.
+  FASTSKIP_STEP();
   const uint32_t in_use = shards_in_use_.load(std::memory_order_acquire);
   if (in_use == 1) return &first_shard_;
   const uint32_t mine = ThreadNumber() % in_use;
@@ -153,6 +154,7 @@ void ShardedArena::NoteCollision() {
       return;  // another thread made them; a kilobyte is lost, once
     }
   }
+  FASTSKIP_STEP();
   shards_in_use_.compare_exchange_strong(
       in_use, std::min(in_use * 2, max_shards_), std::memory_order_release,
       std::memory_order_relaxed);

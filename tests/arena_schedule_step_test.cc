@@ -154,6 +154,12 @@ TEST(ArenaScheduleTest, Refills) {
          {{500, 500, 500, 500}, {500, 500, kBlock}, {500, kBlock, 500}}, 3);
 }
 
+// One thread makes the other shards, another one counts them as in use and is
+// served by one of them.
+TEST(ArenaScheduleTest, SecondShard) {
+  RunAll("SecondShard", {{100}, {100, 100}, {100}}, 4);
+}
+
 // A chunk parked by one that lost a race serves the next refill.
 TEST(ArenaScheduleTest, ParkedChunks) {
   RunAll("ParkedChunks", {{500, 500, 500, 500, 500}, {500, 500, 500, 500, 500}},

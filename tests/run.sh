@@ -14,7 +14,7 @@ JOBS=2  # of ctest: the tests have threads of their own
 STEPS="packages build java asan tsan in-tree-make"
 LONG_STEPS="$STEPS in-tree-cmake"
 PACKAGES="$FASTSKIP_BUILD_PACKAGES $ROCKSDB_SOURCE_PACKAGES
-  libgtest-dev clang libclang-rt-dev gnuplot-nox openjdk-17-jdk-headless"
+  libgtest-dev clang libclang-rt-dev spin gnuplot-nox openjdk-17-jdk-headless"
 PASSED=0
 FAILED=0
 SKIPPED=0
