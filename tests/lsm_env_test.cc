@@ -91,6 +91,7 @@ TEST_P(LsmEnvTest, EncryptedAtRest) {
     run.Close();
     run.options.env = rocksdb::Env::Default();
     run.Expect(!run.TryOpen().ok(), "unreadable without the cipher");
+    run.Close();
     run.options.env = env.get();
     if (!run.Open()) return;
     run.Expect(AllContents(run) == before, "the same with the cipher");
