@@ -26,6 +26,15 @@ list(FILTER flags EXCLUDE REGEX "^-std=")
 fastskip_make_config(PLATFORM_LDFLAGS libraries)
 fastskip_make_config(EXEC_LDFLAGS more_libraries)
 
+# RocksDB's Makefile optimises so, whatever CMake's Release would do: figures of
+# fastskip and of RocksDB's own memtables are to be compared.
+include(CheckCXXCompilerFlag)
+list(APPEND flags $<$<CONFIG:Release>:-O2> -fno-omit-frame-pointer)
+check_cxx_compiler_flag(-momit-leaf-frame-pointer FASTSKIP_HAS_OMIT_LEAF)
+if(FASTSKIP_HAS_OMIT_LEAF)
+  list(APPEND flags -momit-leaf-frame-pointer)
+endif()
+
 # What the headers of the tree need; quotes find "db/memtable.h" in it.
 add_library(fastskip_rocksdb_tree INTERFACE)
 target_compile_options(fastskip_rocksdb_tree INTERFACE ${flags})

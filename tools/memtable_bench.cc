@@ -64,7 +64,7 @@ DEFINE_uint32(prefix_size, 0,
               "Bytes of the prefix extractor (0: none); prefix_hash and "
               "hash_linkedlist need one");
 DEFINE_bool(latency, false,
-            "Also run a round in which each operation is timed by itself");
+            "Also run rounds in which each operation is timed by itself");
 DEFINE_bool(counters, false,
             "Also run a round that counts: comparator calls of each "
             "operation, and what fastskip's list counts");

@@ -96,7 +96,9 @@ Work Bench::MakeWork(const Load& load, uint64_t seed) const {
   work.keys = MakeKeys(load.keys, load.entries, seed);
   const uint64_t reads = request_.reads > 0 ? request_.reads : load.entries;
   work.present = DrawPresent(work.keys, reads, seed);
-  work.missing = DrawMissing(load.keys, work.keys, reads, seed);
+  if (operations_.count(Operation::kGetMissing) != 0) {
+    work.missing = DrawMissing(load.keys, work.keys, reads, seed);
+  }
   work.value_size = request_.value_size;
   work.writers = request_.writers;
   work.readers = request_.readers;
@@ -179,10 +181,52 @@ void Bench::CheckAnswers(const Load& load,
   }
 }
 
+// As many as there are, but no more samples of an operation than need be.
+uint32_t Bench::LatencyRounds(const Load& load) const {
+  constexpr uint64_t kSamples = 4000000;
+  return static_cast<uint32_t>(
+      std::clamp<uint64_t>(kSamples / load.entries, 1, request_.rounds));
+}
+
+void Bench::AddLatencies(const Load& load, Rows* rows) {
+  for (uint32_t round = 0; round < LatencyRounds(load); ++round) {
+    const std::vector<Share> shares = RunRound(load, round, Pass::kLatency);
+    for (size_t i = 0; i < shares.size(); ++i) {
+      for (const Operation operation : operations_) {
+        const auto& more = shares[i].results.at(operation).latencies;
+        auto& latencies = (*rows)[operation][i].latencies;
+        latencies.insert(latencies.end(), more.begin(), more.end());
+      }
+    }
+  }
+  for (auto& [operation, of_all] : *rows) {
+    for (Row& row : of_all) {
+      std::sort(row.latencies.begin(), row.latencies.end());
+    }
+  }
+}
+
+void Bench::AddCounts(const Load& load, Rows* rows,
+                      std::vector<Counters>* counters) {
+  const std::vector<Share> shares = RunRound(load, 0, Pass::kCount);
+  const Work work = MakeWork(load, Scatter(request_.seed));
+  for (size_t i = 0; i < shares.size(); ++i) {
+    for (const Operation operation : operations_) {
+      (*rows)[operation][i].comparisons =
+          static_cast<double>(shares[i].comparisons.at(operation)) /
+          static_cast<double>(shares[i].results.at(operation).operations);
+    }
+    const auto list = ListCounters(*memtables_[i].factory, *order_, work);
+    auto& values = (*counters)[i].values;
+    values.insert(values.end(), list.begin(), list.end());
+  }
+}
+
 void Bench::RunLoad(const Load& load, Report* report) {
-  std::map<Operation, std::vector<Row>> rows;
-  for (const Operation operation : operations_) {
-    for (const Memtable& memtable : memtables_) {
+  Rows rows;
+  std::vector<Counters> counters;
+  for (const Memtable& memtable : memtables_) {
+    for (const Operation operation : operations_) {
       Row row;
       row.keys = load.keys;
       row.entries = load.entries;
@@ -194,10 +238,7 @@ void Bench::RunLoad(const Load& load, Report* report) {
                         : request_.readers;
       rows[operation].push_back(row);
     }
-  }
-  std::vector<Counters> counters(memtables_.size());
-  for (size_t i = 0; i < memtables_.size(); ++i) {
-    counters[i] = {load.keys, load.entries, memtables_[i].name, {}};
+    counters.push_back({load.keys, load.entries, memtable.name, {}});
   }
   for (uint32_t round = 0; round < request_.rounds; ++round) {
     const std::vector<Share> shares = RunRound(load, round, Pass::kMean);
@@ -207,36 +248,12 @@ void Bench::RunLoad(const Load& load, Report* report) {
         rows[operation][i].rounds.push_back(
             result.nanoseconds / static_cast<double>(result.operations));
       }
-      if (round + 1 == request_.rounds) {
-        counters[i].values.emplace_back("bytes_per_entry_over_raw_data",
-                                        shares[i].overhead);
-      }
+      counters[i].values = {
+          {"bytes_per_entry_over_raw_data", shares[i].overhead}};
     }
   }
-  if (request_.latency) {
-    std::vector<Share> shares = RunRound(load, 0, Pass::kLatency);
-    for (size_t i = 0; i < shares.size(); ++i) {
-      for (const Operation operation : operations_) {
-        std::vector<uint32_t>& latencies = rows[operation][i].latencies;
-        latencies = std::move(shares[i].results.at(operation).latencies);
-        std::sort(latencies.begin(), latencies.end());
-      }
-    }
-  }
-  if (request_.counters) {
-    const std::vector<Share> shares = RunRound(load, 0, Pass::kCount);
-    const Work work = MakeWork(load, Scatter(request_.seed));
-    for (size_t i = 0; i < shares.size(); ++i) {
-      for (const Operation operation : operations_) {
-        rows[operation][i].comparisons =
-            static_cast<double>(shares[i].comparisons.at(operation)) /
-            static_cast<double>(shares[i].results.at(operation).operations);
-      }
-      const auto list = ListCounters(*memtables_[i].factory, *order_, work);
-      counters[i].values.insert(counters[i].values.end(), list.begin(),
-                                list.end());
-    }
-  }
+  if (request_.latency) AddLatencies(load, &rows);
+  if (request_.counters) AddCounts(load, &rows, &counters);
   for (auto& [operation, of_all] : rows) {
     for (Row& row : of_all) report->rows.push_back(std::move(row));
   }

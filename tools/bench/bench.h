@@ -73,6 +73,10 @@ class Bench {
 
   void MakeMemtables();
   void MakeOperations();
+  uint32_t LatencyRounds(const Load& load) const;
+  using Rows = std::map<Operation, std::vector<Row>>;  // one per memtable
+  void AddLatencies(const Load& load, Rows* rows);
+  void AddCounts(const Load& load, Rows* rows, std::vector<Counters>* counters);
   void RunLoad(const Load& load, Report* report);
   std::vector<Share> RunRound(const Load& load, uint32_t round, Pass pass);
   void RunMemtable(const Memtable& memtable, const Work& work, Pass pass,
