@@ -53,7 +53,6 @@ status=0
 
 cat <<EOF
 
-ratio: how many times faster fastskip is (time of skip_list / time of fastskip).
 Debian's librocksdb is built with assertions on. That slows skip_list down more
 than fastskip, which is built without: figures of a release build of RocksDB
 differ. tools/compare.sh --release builds one and measures with it.
