@@ -15,6 +15,11 @@ if(NOT FASTSKIP_ROCKSDB_HAS_RTTI)
                          INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
 endif()
 
+if(FASTSKIP_COUNT_COMPARISONS)
+  target_compile_definitions(fastskip_flags
+                             INTERFACE FASTSKIP_COUNT_COMPARISONS)
+endif()
+
 if(FASTSKIP_SANITIZE STREQUAL "thread")
   set(sanitize -fsanitize=thread)
 elseif(FASTSKIP_SANITIZE STREQUAL "address")

@@ -10,8 +10,9 @@
 // Thread safety: all of these may be called by any thread at any time, while
 // memtables are written, sealed and dropped. Writers are not slowed down: what
 // is counted is counted by them anyway or on rare paths, and the rest is found
-// out by the caller. A call costs the caller some 100 microseconds for each
-// live memtable; memtables that go away meanwhile wait for it.
+// out by the caller. A call costs the caller some microseconds for a live
+// memtable of 64 KB, some hundred for one of 64 MB; memtables that go away
+// meanwhile wait for it.
 #pragma once
 
 #include <cstdint>
@@ -90,8 +91,8 @@ struct FastSkipStats {
   // Memtables that order by the comparator alone (key_order).
   uint64_t label_ordered = 0;
   // Calls of RocksDB's comparator, by writes and reads. Always 0 unless
-  // fastskip was built with FASTSKIP_COUNT_COMPARISONS (see CountsComparisons);
-  // tools/fastskip_stats is.
+  // fastskip was built with CMake's -DFASTSKIP_COUNT_COMPARISONS=ON (see
+  // CountsComparisons); tools/fastskip_stats is always built so.
   uint64_t comparator_calls = 0;
   // How full the leaves are, 0 to 1; 0 without any.
   double Fill() const;
