@@ -138,7 +138,8 @@ TEST_P(DbOptionsTest, OpensByNameAndAgainFromItsOptionsFile) {
 
 // Each opening replays the WAL that the memtable of the last one left.
 TEST_P(DbOptionsTest, MemtablesChangeWithEveryOpening) {
-  const ColumnFamilyOptions made = FromText();
+  ColumnFamilyOptions made = FromText();
+  made.memtable_factory = ForThreadSanitizer(made.memtable_factory);
   ColumnFamilyOptions vector = base_;
   vector.memtable_factory = std::make_shared<rocksdb::VectorRepFactory>();
   Options one_writer = base_;

@@ -149,8 +149,9 @@ class WrappingFactory : public rocksdb::MemTableRepFactory {
 // inserts, reads beside inserts, seals; they synchronise by fastskip's own
 // atomics alone. (Use after the end is AddressSanitizer's to find.)
 //
-// The other half is tests/tsan.supp: what librocksdb and libstdc++ do inside
-// of memcpy, malloc and free. It works with librocksdb.so, not librocksdb.a.
+// The other half is tests/sanitizer_defaults.cc: what librocksdb and libstdc++
+// do inside of memcpy, malloc and free. It works with librocksdb.so, not with
+// librocksdb.a.
 
 #if FASTSKIP_UNDER_TSAN
 extern "C" void AnnotateIgnoreWritesBegin(const char* file, int line);
@@ -167,9 +168,9 @@ class OverlookWrites {
 class ThreadSanitizerRep : public ForwardingRep {
  public:
   using ForwardingRep::ForwardingRep;
+  // To the end of operator delete, so that the bases are taken in.
   ~ThreadSanitizerRep() override {
-    OverlookWrites overlook;
-    inner_.reset();
+    AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
   }
   bool InsertKey(rocksdb::KeyHandle handle) override {
     Turn turn(&turns_);
@@ -180,8 +181,8 @@ class ThreadSanitizerRep : public ForwardingRep {
     return inner_->InsertKeyWithHint(handle, hint);
   }
   static void operator delete(void* memory) {
-    OverlookWrites overlook;
     ::operator delete(memory);
+    AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
   }
 
  private:

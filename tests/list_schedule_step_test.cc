@@ -6,6 +6,10 @@
 // FASTSKIP_SCHEDULE_PREEMPTIONS: so many at any rate), and random schedules of
 // larger ones. FASTSKIP_SCHEDULE="A17 B3" repeats one schedule of the tests
 // that a filter selects and prints its steps.
+//
+// AddressSanitizer sees nothing in the one piece of memory that the schedules
+// use again and again; ThreadSanitizer sees missing acquires and releases.
+// Sanitizers: thread
 
 #include <cstdio>
 #include <cstdlib>

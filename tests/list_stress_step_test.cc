@@ -55,8 +55,7 @@ constexpr Pattern kPatterns[] = {Pattern::kScattered, Pattern::kAscending,
 class Stress {
  public:
   Stress(const StressMode& mode, Pattern pattern, uint64_t keys)
-      : mode_(mode),
-        pattern_(pattern),
+      : pattern_(pattern),
         fixture_(mode.order.compare, mode.key_order, 8),
         accepted_(keys),
         present_(keys) {}
@@ -180,7 +179,6 @@ class Stress {
     }
   }
 
-  const StressMode mode_;
   const Pattern pattern_;
   ListFixture fixture_;
   std::vector<std::atomic<int>> accepted_;

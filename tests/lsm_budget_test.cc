@@ -34,7 +34,7 @@ void ConfigureForBudget(DbRun* run,
 }
 
 TEST_P(LsmBudgetTest, OneManagerOverFamiliesAndDatabases) {
-  Compare([this](DbRun& run) {
+  Compare([](DbRun& run) {
     auto manager = std::make_shared<WriteBufferManager>(
         kBudget, rocksdb::NewLRUCache(64 << 20));
     const MemtableConfig& config = run.tested() ? GetParam() : SkipListConfig();
