@@ -156,7 +156,12 @@ class WrappingFactory : public rocksdb::MemTableRepFactory {
 #if FASTSKIP_UNDER_TSAN
 extern "C" void AnnotateIgnoreWritesBegin(const char* file, int line);
 extern "C" void AnnotateIgnoreWritesEnd(const char* file, int line);
+#else
+inline void AnnotateIgnoreWritesBegin(const char*, int) {}
+inline void AnnotateIgnoreWritesEnd(const char*, int) {}
+#endif
 
+// Where RocksDB orders what this thread writes after the threads of its own.
 class OverlookWrites {
  public:
   OverlookWrites() { AnnotateIgnoreWritesBegin(__FILE__, __LINE__); }
@@ -165,6 +170,7 @@ class OverlookWrites {
   ~OverlookWrites() { AnnotateIgnoreWritesEnd(__FILE__, __LINE__); }
 };
 
+#if FASTSKIP_UNDER_TSAN
 class ThreadSanitizerRep : public ForwardingRep {
  public:
   using ForwardingRep::ForwardingRep;

@@ -228,7 +228,11 @@ class DbRun {
   }
   DbRun(const DbRun&) = delete;
   DbRun& operator=(const DbRun&) = delete;
-  ~DbRun() { Close(); }
+  ~DbRun() {
+    Close();
+    OverlookWrites overlook;  // the end of listeners, filters and the like
+    options = Options();
+  }
 
   // A scenario sets these before Open().
   Options options;

@@ -449,7 +449,8 @@ TEST_P(RepMemory, TakesLittleMoreThanItHands) {
                         static_cast<double>(kEntries);
     std::printf("%d writers: %.1f bytes for each entry of 125\n", writers,
                 each);
-    EXPECT_LT(each, 165.0);
+    // The fewer entries, the more the tails count.
+    EXPECT_LT(each, kSlowdown == 1 ? 165.0 : 200.0);
   }
 }
 
