@@ -5,6 +5,9 @@
 //
 // A signal handler does the holding: it spins until it is told to let go, so
 // its thread stands wherever the signal met it.
+//
+// ThreadSanitizer puts signals off until a thread enters its runtime.
+// Sanitizers: address
 
 #include <gtest/gtest.h>
 #include <pthread.h>

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Allocations that fail, at every one of them in turn: std::bad_alloc comes
 // out, the representation stays valid and takes the next insert.
+//
+// One thread, in which there are no races.
+// Sanitizers: address
 
 #include <gtest/gtest.h>
 
