@@ -12,7 +12,7 @@ set -euo pipefail
 BUILD=$FASTSKIP_ROOT/build
 JOBS=2  # of ctest: the tests have threads of their own
 STEPS="packages build java asan tsan in-tree-make"
-LONG_STEPS="$STEPS in-tree-cmake"
+LONG_STEPS="$STEPS in-tree-cmake db-stress"
 PACKAGES="$FASTSKIP_BUILD_PACKAGES $ROCKSDB_SOURCE_PACKAGES
   libgtest-dev clang libclang-rt-dev spin gnuplot-nox openjdk-17-jdk-headless"
 PASSED=0
@@ -45,6 +45,8 @@ Steps, in their order:
                  with Make: db_bench and memtable_bench, compared with
                  skip_list
   in-tree-cmake  the same, built with RocksDB's CMake (not run by default)
+  db-stress      RocksDB's own crash test over fastskip: 100 kills (not run by
+                 default; tests/db_stress/run.sh)
 
 Everything is kept in build/, and compilations in ccache: a second run builds
 only what changed. Random tests print FASTSKIP_TEST_SEED and take it back.
@@ -62,7 +64,7 @@ while [ $# -gt 0 ]; do
       esac
       shift
       ;;
-    --in-tree-cmake) STEPS=$LONG_STEPS ;;
+    --in-tree-cmake) STEPS="$STEPS in-tree-cmake" ;;
     --long)
       STEPS=$LONG_STEPS
       LONG=yes
@@ -170,6 +172,8 @@ step_in-tree-cmake() {
   cmake --build "$tree.build" -j "$(job_count)" --target db_bench || return 1
   compare_in_tree "$tree.build/db_bench"
 }
+
+step_db-stress() { "$FASTSKIP_ROOT/tests/db_stress/run.sh" --kills 100; }
 
 # What a log of ctest says beside its lines for tests that passed.
 failing_output() {

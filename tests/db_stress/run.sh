@@ -115,7 +115,7 @@ choose_options() {
     1) OPTIONS+=(--unordered_write=1) ;;
     2) OPTIONS+=(--two_write_queues=1) ;;
     3) OPTIONS+=(--allow_concurrent_memtable_write=0) ;;
-    4) OPTIONS+=(--inplace_update_support=0 --use_put_entity_one_in=5) ;;
+    4) OPTIONS+=(--atomic_flush=1) ;;
   esac
 }
 
@@ -188,7 +188,8 @@ while [ $((BLACK + WHITE)) -lt "$KILLS" ]; do
   check_log "$log"
 done
 # The last word: everything is verified once more.
-start "$log" --ops_per_thread=100 || fail "$log" "the last verification"
+start "$log" --ops_per_thread=100 ||
+  fail "$log" "the last verification ended with $?"
 check_log "$log"
 say "db_stress: seed $SEED, $BLACK black-box and $WHITE white-box rounds" \
   "($ENDED of them to their end), nothing lost"
