@@ -15,7 +15,7 @@ LIMIT=300 # seconds for a test; the bug is one that hangs then
 
 usage() {
   cat <<END
-usage: tests/planted_bugs/run.sh [--list] [pattern...]
+usage: tests/planted_bugs/run.sh [--list | --fits] [pattern...]
 
 Plants the bugs of tests/planted_bugs/*.bug whose names match one of the
 patterns (shell patterns, default '*'), and prints for each which test caught it
@@ -34,6 +34,7 @@ A bug's file says
           occurs there once (white space does not count) and what replaces it
 
 Each test is run on the unchanged code as well, and must pass there.
+--list only tells what there is, --fits only whether every bug's text is found.
 END
 }
 
@@ -193,11 +194,12 @@ copy_tree() {
 }
 
 main() {
-  local list='' bug pattern caught=0 escaped=0
+  local list='' fits='' bug pattern caught=0 escaped=0
   local -a patterns=()
   while [ $# -gt 0 ]; do
     case $1 in
       --list) list=yes ;;
+      --fits) fits=yes ;;
       --help | -h)
         usage
         return 0
@@ -209,14 +211,22 @@ main() {
   done
   [ ${#patterns[@]} -gt 0 ] || patterns=('*')
   [ -n "$list" ] || copy_tree
-  say '| bug | caught by | seconds |'
-  say '| --- | --- | --- |'
+  [ -n "$fits" ] || say '| bug | caught by | seconds |'
+  [ -n "$fits" ] || say '| --- | --- | --- |'
   for bug in "$HERE"/*.bug; do
     for pattern in "${patterns[@]}"; do
       # shellcheck disable=SC2053  # a pattern
       [[ $(basename "$bug" .bug) == $pattern ]] || continue
       if [ -n "$list" ]; then
         say "| $(basename "$bug" .bug) | $(field Test "$bug" | paste -sd ';') | $(field Breaks "$bug") |"
+      elif [ -n "$fits" ]; then
+        if plant "$bug"; then
+          caught=$((caught + 1))
+        else
+          say "$bug does not fit"
+          escaped=$((escaped + 1))
+        fi
+        restore "$bug"
       elif try_bug "$bug"; then
         caught=$((caught + 1))
       else
@@ -227,7 +237,7 @@ main() {
   done
   [ -z "$list" ] || return 0
   say
-  say "$caught of $((caught + escaped)) caught"
+  say "$caught of $((caught + escaped)) $([ -n "$fits" ] && echo fit || echo caught)"
   [ "$escaped" -eq 0 ] && [ "$caught" -gt 0 ]
 }
 
