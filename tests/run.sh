@@ -12,7 +12,7 @@ set -euo pipefail
 BUILD=$FASTSKIP_ROOT/build
 JOBS=2  # of ctest: the tests have threads of their own
 STEPS="packages build java asan tsan in-tree-make"
-LONG_STEPS="$STEPS in-tree-cmake db-stress"
+LONG_STEPS="$STEPS in-tree-cmake db-stress planted-bugs"
 PACKAGES="$FASTSKIP_BUILD_PACKAGES $ROCKSDB_SOURCE_PACKAGES
   libgtest-dev clang libclang-rt-dev spin gnuplot-nox openjdk-17-jdk-headless"
 PASSED=0
@@ -47,6 +47,8 @@ Steps, in their order:
   in-tree-cmake  the same, built with RocksDB's CMake (not run by default)
   db-stress      RocksDB's own crash test over fastskip: 100 kills (not run by
                  default; tests/db_stress/run.sh)
+  planted-bugs   every bug of tests/planted_bugs must be caught, and the larger
+                 cases of tests/model checked (not run by default)
 
 Everything is kept in build/, and compilations in ccache: a second run builds
 only what changed. Random tests print FASTSKIP_TEST_SEED and take it back.
@@ -157,6 +159,11 @@ step_in-tree-make() {
   build_memtable_bench "$ROCKSDB_RELEASE_TREE" || return 1
   "$FASTSKIP_ROOT/tools/compare.sh" --workloads=none --bench="$MEMTABLE_BENCH" \
     --num=10000 --rounds=1
+}
+
+step_planted-bugs() {
+  "$FASTSKIP_ROOT/tests/planted_bugs/run.sh" || return 1
+  "$FASTSKIP_ROOT/tests/model/run.sh" block orders bugs long
 }
 
 step_in-tree-cmake() {
