@@ -38,9 +38,9 @@ Steps, in their order:
                  the examples
   java           the example in Java, with as much of RocksDB's Java library as
                  it needs
-  asan           the tests of list, arena and memtable representation under
-                 AddressSanitizer and UBSan (clang)
-  tsan           the same under ThreadSanitizer (clang)
+  asan           the tests under AddressSanitizer and UBSan (clang), but those
+                 that run stock programs or say "// Sanitizers: …"
+  tsan           the same under ThreadSanitizer, without lsm and promise
   in-tree-make   fastskip as a plugin in Debian's RocksDB source package, built
                  with Make: db_bench and memtable_bench, compared with
                  skip_list
