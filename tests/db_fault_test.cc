@@ -110,7 +110,8 @@ class FailingFileSystem : public rocksdb::FileSystemWrapper {
 };
 
 std::shared_ptr<MemTableRepFactory> FastSkip() {
-  return std::shared_ptr<MemTableRepFactory>(NewFastSkipListRepFactory());
+  return ForThreadSanitizer(
+      std::shared_ptr<MemTableRepFactory>(NewFastSkipListRepFactory()));
 }
 
 Options SmallOptions() {
