@@ -2,7 +2,7 @@
 // Block slots: 2 3 4
 //
 // Every schedule of small scenarios with at most so many preemptions as make
-// about 60,000 schedules (FASTSKIP_TEST_PERCENT: of these;
+// about 200,000 schedules (FASTSKIP_TEST_PERCENT: of these;
 // FASTSKIP_SCHEDULE_PREEMPTIONS: so many at any rate), and random schedules of
 // larger ones. FASTSKIP_SCHEDULE="A17 B3" repeats one schedule of the tests
 // that a filter selects and prints its steps.
