@@ -83,6 +83,7 @@ inline Block* BlockOf(uint64_t word) {
 enum class BlockKind : uint8_t {
   kLabels,    // numbers dealt out in order, found by comparing keys
   kBytes,     // 8 bytes of the user key behind the prefix
+  kDigits,    // the same, where they are decimal digits
   kSequence,  // the whole range is one user key: its sequence number, inverted
 };
 
@@ -121,8 +122,9 @@ struct alignas(64) Block {
   }
   bool ReplaceNextRelease(uint64_t expected, uint64_t desired) {
     FASTSKIP_STEP();
-    return next.compare_exchange_strong(
-        expected, desired, std::memory_order_release, std::memory_order_relaxed);
+    return next.compare_exchange_strong(expected, desired,
+                                        std::memory_order_release,
+                                        std::memory_order_relaxed);
   }
   uint64_t SlotAcquire(int i) const {
     FASTSKIP_STEP();
@@ -134,8 +136,9 @@ struct alignas(64) Block {
   }
   bool ReplaceSlotRelease(int i, uint64_t expected, uint64_t desired) {
     FASTSKIP_STEP();
-    return slots[i].compare_exchange_strong(
-        expected, desired, std::memory_order_release, std::memory_order_relaxed);
+    return slots[i].compare_exchange_strong(expected, desired,
+                                            std::memory_order_release,
+                                            std::memory_order_relaxed);
   }
 
   void Prefetch() const {

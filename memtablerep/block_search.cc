@@ -22,29 +22,58 @@ uint64_t ExtremeOfTies(const Ordering& ordering, int level, const Words& words,
   return word;
 }
 
-// Ranks the words whose discriminator is that of the key.
+// Finds the neighbours of a key among the words of its own discriminator.
+class TieBreaker {
+ public:
+  TieBreaker(const Ordering& ordering, int level, const Key& key,
+             Neighbours* near)
+      : ordering_(ordering), level_(level), key_(key), near_(*near) {}
+
+  void Add(uint64_t word) {
+    const char* low = LowOf(level_, word);
+    if (low == nullptr) {
+      if (!near_.pred_compared) SetPred(word, Key());
+      return;
+    }
+    const Key other = DecodeKey(low);
+    const int c = ordering_.Compare(other, key_);
+    if (c < 0) {
+      if (!near_.pred_compared || pred_.entry == nullptr ||
+          ordering_.Compare(other, pred_) > 0) {
+        SetPred(word, other);
+      }
+    } else if (!near_.succ_compared || ordering_.Compare(other, succ_) < 0) {
+      near_.succ = word;
+      near_.equal = c == 0;
+      near_.succ_compared = true;
+      succ_ = other;
+    }
+  }
+
+ private:
+  void SetPred(uint64_t word, const Key& key) {
+    near_.pred = word;
+    near_.pred_compared = true;
+    pred_ = key;
+  }
+
+  const Ordering& ordering_;
+  const int level_;
+  const Key& key_;
+  Neighbours& near_;
+  Key pred_, succ_;  // of near_; no entry: minus infinity
+};
+
 void ResolveTies(const Ordering& ordering, int level, const Key& key,
                  Visit* visit) {
-  Neighbours& near = visit->near;
-  for (uint32_t ties = SlotsWithDisc(visit->words, visit->disc); ties != 0;
-       ties &= ties - 1) {
+  TieBreaker breaker(ordering, level, key, &visit->near);
+  const uint32_t all = SlotsWithDisc(visit->words, visit->disc);
+  for (uint32_t ties = all; ties != 0; ties &= ties - 1) {
     const uint64_t w = visit->words.slot[__builtin_ctz(ties)];
-    const int c = CompareWord(ordering, level, w, key);
-    if (c < 0) {
-      if (!near.pred_compared ||
-          CompareWords(ordering, level, w, near.pred) > 0) {
-        near.pred = w;
-        near.pred_compared = true;
-      }
-    } else if (c == 0) {
-      near.succ = w;
-      near.equal = near.succ_compared = true;
-    } else if (!near.equal &&
-               (!near.succ_compared ||
-                CompareWords(ordering, level, w, near.succ) < 0)) {
-      near.succ = w;
-      near.succ_compared = true;
-    }
+    if (level == 0) __builtin_prefetch(EntryOf(w));
+  }
+  for (uint32_t ties = all; ties != 0; ties &= ties - 1) {
+    breaker.Add(visit->words.slot[__builtin_ctz(ties)]);
   }
 }
 
@@ -56,7 +85,10 @@ void LocateByDisc(const Ordering& ordering, int level, const Key& key,
   uint64_t above = visit->nearest.not_below;
   Neighbours& near = visit->near;
   near = Neighbours();
-  if (above < tie_end) {
+  if (above < tie_end && (need & kGuess) && !IsEmpty(below)) {
+    visit->guessed = true;
+    above = kNoWord;
+  } else if (above < tie_end) {
     ResolveTies(ordering, level, key, visit);
     if (!near.succ_compared) {
       above = Scan().nearest(visit->words, tie_end).not_below;
@@ -165,8 +197,10 @@ uint32_t DiscOfKey(const Block& block, const Key& key, bool has_prefix) {
                            : ComparePrefix(key, holder, block.prefix);
     if (c != 0) return c < 0 ? 0 : kMaxDisc;
   }
-  const uint64_t digest =
-      sequence ? SequenceDigest(key) : BytesDigest(key, block.prefix);
+  const uint64_t digest = sequence ? SequenceDigest(key)
+                          : block.kind == BlockKind::kDigits
+                              ? DigitsDigest(key, block.prefix)
+                              : BytesDigest(key, block.prefix);
   return Discriminator(digest, block.base, block.shift);
 }
 
@@ -211,6 +245,7 @@ void LoadWords(const Block& block, Visit* visit) {
 
 void Locate(const Ordering& ordering, const Block& block, const Key& key,
             unsigned need, Visit* visit) {
+  visit->guessed = false;
   if (visit->digest) {
     LocateByDisc(ordering, block.level, key, need, visit);
   } else {
@@ -243,11 +278,17 @@ bool IsMoved(const Ordering& ordering, int level, uint64_t word,
 
 bool AnyMoved(const Ordering& ordering, int level, const Visit& visit) {
   if (IsEmpty(visit.next)) return false;
-  const uint64_t begin = uint64_t{DiscOf(visit.next)} << kDiscShift;
-  uint32_t suspects = Scan().in_range(visit.words, begin, kNoWord - begin);
-  for (; suspects != 0; suspects &= suspects - 1) {
-    const uint64_t w = visit.words.slot[__builtin_ctz(suspects)];
-    if (IsMoved(ordering, level, w, visit.next)) return true;
+  const uint64_t tie_begin = uint64_t{DiscOf(visit.next)} << kDiscShift;
+  const uint64_t tie_end = tie_begin + (uint64_t{1} << kDiscShift);
+  if (Scan().in_range(visit.words, tie_end, kNoWord - tie_end) != 0) {
+    return true;
+  }
+  uint32_t ties = SlotsWithDisc(visit.words, DiscOf(visit.next));
+  if (ties == 0) return false;
+  const Key bound = DecodeKey(BlockOf(visit.next)->anchor);
+  for (; ties != 0; ties &= ties - 1) {
+    const char* low = LowOf(level, visit.words.slot[__builtin_ctz(ties)]);
+    if (low != nullptr && ordering.Compare(low, bound) >= 0) return true;
   }
   return false;
 }
@@ -337,6 +378,15 @@ bool AnchorHasPrefix(const Block& block, const Key& sample) {
              : ComparePrefix(anchor, sample, block.prefix) == 0;
 }
 
+bool AllHaveDigits(const BirthPlan& plan, size_t offset) {
+  bool all =
+      HasDigits(plan.scale_low, offset) && HasDigits(plan.scale_high, offset);
+  for (int i = 0; all && i < plan.count; ++i) {
+    all = HasDigits(plan.keys[i], offset);
+  }
+  return all;
+}
+
 // Chooses digest and prefix; false when no eight bytes tell the scale apart.
 bool ChooseDigest(const BirthPlan& plan, Block* block, uint64_t* low,
                   uint64_t* high) {
@@ -349,12 +399,24 @@ bool ChooseDigest(const BirthPlan& plan, Block* block, uint64_t* low,
     *high = SequenceDigest(z);
     return *low < *high;
   }
+  const size_t common = CommonPrefix(a, z);
+  const size_t shorter = std::min(a.size, z.size);
+  // Not beyond the end of keys that differ in their last bytes only.
+  const size_t digits =
+      shorter < common + 8 && shorter >= 8 ? shorter - 8 : common;
+  if (AllHaveDigits(plan, digits)) {
+    block->kind = BlockKind::kDigits;
+    block->prefix = static_cast<uint32_t>(digits);
+    *low = DigitsDigest(a, digits);
+    *high = DigitsDigest(z, digits);
+    return *low < *high;
+  }
   block->kind = BlockKind::kBytes;
   block->prefix = 0;
   *low = BytesDigest(a, 0);
   *high = BytesDigest(z, 0);
   if (*low < *high && *high - *low >= kWideSpan) return true;
-  block->prefix = static_cast<uint32_t>(CommonPrefix(a, z));
+  block->prefix = static_cast<uint32_t>(common);
   *low = BytesDigest(a, block->prefix);
   *high = BytesDigest(z, block->prefix);
   return *low < *high;
@@ -362,8 +424,8 @@ bool ChooseDigest(const BirthPlan& plan, Block* block, uint64_t* low,
 
 }  // namespace
 
-bool PlanDigests(const BirthPlan& plan, Block* block, uint32_t* discs,
-                 uint32_t* fence_disc) {
+bool PlanDigests(const BirthPlan& plan, int most_ties, Block* block,
+                 uint32_t* discs, uint32_t* fence_disc) {
   const uint8_t flags = block->flags;
   uint64_t low = 0;
   uint64_t high = 0;
@@ -390,7 +452,7 @@ bool PlanDigests(const BirthPlan& plan, Block* block, uint32_t* discs,
       *fence_disc = DiscOfKey(*block, *plan.fence, false);
       good = discs[plan.count - 1] <= *fence_disc;
     }
-    good = good && !ties.TooHigh();
+    good = good && !ties.Above(most_ties);
   }
   if (!good) {
     block->kind = BlockKind::kLabels;

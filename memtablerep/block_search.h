@@ -40,6 +40,7 @@ class Ordering {
         digests_(!labels),
         checks_(!labels && order == KeyOrder::kAuto) {}
 
+  bool bytewise() const { return bytewise_; }
   bool digests() const { return digests_; }
   bool checks() const { return checks_; }
 
@@ -93,12 +94,19 @@ void Sort(const Ordering& ordering, int level, const Words& words,
           SortedWords* sorted);
 
 // What ties cost a search that goes by discriminators: a key that meets a run
-// of n words of its own discriminator takes n comparisons, and the n words of
-// the run attract that many keys. A search by labels takes about four.
+// of n words of its own discriminator is compared with all of them, and the n
+// words of the run attract that many keys.
 class TieCost {
  public:
+  // From here on it pays to look for better discriminators.
+  static constexpr int kPoor = 4;
+  // From here on a search by labels is cheaper, though its four or five
+  // comparisons wait for one another, and those with a run do not.
+  static constexpr int kWorseThanLabels = 16;
+
   void Add(uint32_t disc);  // in ascending order
-  bool TooHigh() const { return cost_ > 4 * count_; }
+  // Whether a search meets more than `comparisons` on average.
+  bool Above(int comparisons) const { return cost_ > comparisons * count_; }
 
  private:
   uint32_t last_ = 0;
@@ -128,12 +136,19 @@ struct Visit {
   bool digest = false;  // the search went by `disc`
   uint32_t disc = 0;
   Words words;
-  Nearest nearest;  // to the ties of `disc`, where the search went by it
+  Nearest nearest;       // to the ties of `disc`, where the search went by it
+  bool guessed = false;  // see kGuess; near.succ is not known then
   Neighbours near;
 };
 
 // Which neighbours must be exact where discriminators tie.
-enum Need : unsigned { kNeedPred = 1, kNeedSucc = 2 };
+enum Need : unsigned {
+  kNeedPred = 1,
+  kNeedSucc = 2,
+  // Take the key to lie below all words of its own discriminator, if there is
+  // one below them. Sets `guessed` where there were such words.
+  kGuess = 4,
+};
 
 // Decides how `key` is searched in `block`, and its discriminator. `fence` is
 // the word right of the one that led here in the parent (kNoWord: not known).
@@ -181,9 +196,10 @@ struct BirthPlan {
 
 // Sets the digest parameters of `block` (its anchor and flags are set) and the
 // discriminators of its words and of its fence. False when no digest tells the
-// keys apart in their true order; then the block is as before.
-bool PlanDigests(const BirthPlan& plan, Block* block, uint32_t* discs,
-                 uint32_t* fence_disc);
+// keys apart in their true order, or only with more than `most_ties` (see
+// TieCost); then the block is as before.
+bool PlanDigests(const BirthPlan& plan, int most_ties, Block* block,
+                 uint32_t* discs, uint32_t* fence_disc);
 void PlanLabels(const BirthPlan& plan, uint32_t* discs, uint32_t* fence_disc);
 
 }  // namespace fastskip

@@ -35,16 +35,33 @@ void BlockSkipList::SwitchToLabels() const {
 
 // The block of `to_level` through which `key` is reached, or one left of it;
 // null when the comparator contradicts the digests.
+//
+// Many blocks under one discriminator hold versions of one user key, newest
+// first, and nearly every operation asks for the newest: so the first attempt
+// goes down left of such a run, without comparing the key with each of it.
 Block* BlockSkipList::Descend(const Ordering& ordering, const Key& key,
                               Bound bound, int to_level, Path* path) const {
+  Block* block = DescendBy(kGuess, ordering, key, bound, to_level, path);
+  if (!path->guessed || block == nullptr) return block;
+  const uint64_t next = block->NextAcquire();
+  if (IsEmpty(next)) return block;
+  const int c = ordering.Compare(BlockOf(next)->anchor, key);
+  if (bound == Bound::kBelow ? c >= 0 : c > 0) return block;
+  return DescendBy(0, ordering, key, bound, to_level, path);
+}
+
+Block* BlockSkipList::DescendBy(unsigned need, const Ordering& ordering,
+                                const Key& key, Bound bound, int to_level,
+                                Path* path) const {
   FASTSKIP_STEP();
   const Block* block = root_.load(std::memory_order_acquire);
   path->fence = kNoWord;
+  path->guessed = false;
   Visit visit;
   while (block->level > to_level) {
     // Of children whose discriminators tie below the key's, any will do: the
     // search moves right from there.
-    block = VisitOwner(ordering, block, key, bound, 0, path->fence, &visit);
+    block = VisitOwner(ordering, block, key, bound, need, path->fence, &visit);
     path->at[block->level] = const_cast<Block*>(block);
     const Neighbours& near = visit.near;
     const bool take_equal = near.equal && bound == Bound::kNotAbove;
@@ -53,7 +70,8 @@ Block* BlockSkipList::Descend(const Ordering& ordering, const Key& key,
       if (ordering.checks()) return nullptr;
       child = near.succ;  // only where memory was damaged: go on somewhere
     }
-    path->fence = take_equal ? kNoWord : near.succ;
+    path->fence = take_equal || visit.guessed ? kNoWord : near.succ;
+    path->guessed = path->guessed || visit.guessed;
     block = BlockOf(child);
     block->Prefetch();
   }
@@ -188,7 +206,8 @@ bool BlockSkipList::Append(const Ordering& ordering, Block* left,
   right->anchor = key.entry;
   uint32_t disc = 0;
   uint32_t unused = 0;
-  if (!ordering.digests() || !PlanDigests(plan, right, &disc, &unused)) {
+  if (!ordering.digests() ||
+      !PlanDigests(plan, TieCost::kPoor, right, &disc, &unused)) {
     PlanLabels(plan, &disc, &unused);
   }
   right->slots[0].store(MakeWord(disc, address),
@@ -215,7 +234,7 @@ class FullBlock {
     for (const uint64_t w : sorted.word) ties_.Add(DiscOf(w));
   }
 
-  bool ties_too_high() const { return ties_.TooHigh(); }
+  bool poor() const { return ties_.Above(TieCost::kPoor); }
 
   // The keys of the words from `from` on, of which the first is not the
   // leftmost child of its level.
@@ -235,7 +254,7 @@ class FullBlock {
   // since every key of the run would have to be compared with the new bound.
   int Middle() const {
     constexpr int kHalf = Block::kSlots / 2;
-    for (int off = 0; off <= Block::kSlots / 4; ++off) {
+    for (int off = 0; off < kHalf; ++off) {
       if (IsBoundary(kHalf + off)) return kHalf + off;
       if (IsBoundary(kHalf - off)) return kHalf - off;
     }
@@ -272,7 +291,10 @@ bool BlockSkipList::FillRight(const Ordering& ordering, FullBlock* full,
   right->anchor = keys[0].entry;
   uint32_t discs[Block::kSlots];
   uint32_t fence_disc = 0;
-  if (!ordering.digests() || !PlanDigests(plan, right, discs, &fence_disc)) {
+  const int most_ties =
+      labels == Labels::kNo ? TieCost::kPoor : TieCost::kWorseThanLabels;
+  if (!ordering.digests() ||
+      !PlanDigests(plan, most_ties, right, discs, &fence_disc)) {
     if (labels == Labels::kNo) return false;
     PlanLabels(plan, discs, &fence_disc);
   }
@@ -296,7 +318,7 @@ void BlockSkipList::Split(const Ordering& ordering, Block* left,
   Block* right = NewBlock(left->level);
   // Where discriminators have become useless, a new block that tells the keys
   // apart takes all it can. On level 0 a head has no `low` to keep.
-  const bool poor = left->kind == BlockKind::kLabels || full.ties_too_high();
+  const bool poor = left->kind == BlockKind::kLabels || full.poor();
   int from = left->is_head() && left->level == 0 ? 0 : 1;
   if (!poor ||
       !FillRight(ordering, &full, from, visit.next, Labels::kNo, right)) {
@@ -381,7 +403,8 @@ bool BlockSkipList::GrowRoot(const Ordering& ordering, Block* root,
   grown->anchor = child->anchor;
   uint32_t disc = 0;
   uint32_t unused = 0;
-  if (!ordering.digests() || !PlanDigests(plan, grown, &disc, &unused)) {
+  if (!ordering.digests() ||
+      !PlanDigests(plan, TieCost::kPoor, grown, &disc, &unused)) {
     disc = kMaxDisc / 2;
   }
   grown->slots[0].store(MakeWord(0, root),

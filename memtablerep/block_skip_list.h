@@ -132,6 +132,7 @@ class BlockSkipList {
     Block* at[kMaxLevels] = {};
     // In the last parent passed: the child right of the one entered.
     uint64_t fence = kNoWord;
+    bool guessed = false;  // see kGuess
   };
   // Keys that tell the scale of a block's neighbourhood.
   struct Scale {
@@ -145,6 +146,8 @@ class BlockSkipList {
 
   Block* Descend(const Ordering& ordering, const Key& key, Bound bound,
                  int to_level, Path* path) const;
+  Block* DescendBy(unsigned need, const Ordering& ordering, const Key& key,
+                   Bound bound, int to_level, Path* path) const;
   const Block* FindLeaf(const Key& key, unsigned need, Visit* visit) const;
   Block* LastLeaf() const;
 

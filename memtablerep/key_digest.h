@@ -54,11 +54,32 @@ inline Key DecodeKey(const char* entry) {
   return key;
 }
 
+inline uint64_t LoadBigEndian64(const char* p) {
+  uint64_t v;
+  std::memcpy(&v, p, sizeof(v));
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  v = __builtin_bswap64(v);
+#endif
+  return v;
+}
+
 inline int CompareBytes(const char* a, size_t a_size, const char* b,
                         size_t b_size) {
   const size_t common = std::min(a_size, b_size);
-  const int c = common == 0 ? 0 : std::memcmp(a, b, common);
-  if (c != 0) return c;
+  // Keys are short: a call of memcmp would take longer than these.
+  constexpr size_t kShort = 64;
+  if (common >= 8 && common <= kShort) {
+    for (size_t i = 0;;) {
+      const uint64_t x = LoadBigEndian64(a + i);
+      const uint64_t y = LoadBigEndian64(b + i);
+      if (x != y) return x < y ? -1 : 1;
+      if (i + 8 == common) break;
+      i = std::min(i + 8, common - 8);  // the last two may overlap
+    }
+  } else if (common > 0) {
+    const int c = std::memcmp(a, b, common);
+    if (c != 0) return c;
+  }
   return a_size < b_size ? -1 : (a_size > b_size ? 1 : 0);
 }
 
@@ -77,8 +98,8 @@ inline int CompareBytewise(const Key& a, const Key& b) {
 // Where `key` stands to the keys that start with the first `length` bytes of
 // `holder`: below (-), among (0) or above (+) them.
 inline int ComparePrefix(const Key& key, const Key& holder, size_t length) {
-  const int c = CompareBytes(key.data, std::min(key.size, length), holder.data,
-                             length);
+  const int c =
+      CompareBytes(key.data, std::min(key.size, length), holder.data, length);
   return c;
 }
 
@@ -94,15 +115,43 @@ inline size_t CommonPrefix(const Key& a, const Key& b) {
 inline uint64_t BytesDigest(const Key& key, size_t offset) {
   if (key.size <= offset) return 0;
   const size_t have = key.size - offset;
-  uint64_t v = 0;
-  if (have >= 8) {
-    std::memcpy(&v, key.data + offset, 8);
-  } else {
-    std::memcpy(&v, key.data + offset, have);
+  if (have >= 8) return LoadBigEndian64(key.data + offset);
+  char padded[8] = {};
+  std::memcpy(padded, key.data + offset, have);
+  return LoadBigEndian64(padded);
+}
+
+// Whether the 8 bytes that follow the first `offset` are there and all digits.
+inline bool HasDigits(const Key& key, size_t offset) {
+  if (key.size < offset + 8) return false;
+  const uint64_t v = LoadBigEndian64(key.data + offset) - 0x3030303030303030u;
+  // The high bit of a byte tells that it is below '0', or 10 and more.
+  return ((v | (v + 0x7676767676767676u)) & 0x8080808080808080u) == 0;
+}
+
+// The same 8 bytes read as decimal digits, which fills the discriminators where
+// plain bytes would leave most of them unused. Any key has a digest: what
+// follows a byte below '0', or the key's end, counts as zeros, and a byte above
+// '9' as nines to the end.
+inline uint64_t DigitsDigest(const Key& key, size_t offset) {
+  if (HasDigits(key, offset)) {
+    // Neighbours are joined three times: digits to pairs, fours, eight.
+    uint64_t v = LoadBigEndian64(key.data + offset) - 0x3030303030303030u;
+    v = (v & 0x0F0F0F0F0F0F0F0Fu) + 10 * (v >> 8 & 0x000F000F000F000Fu) -
+        (v & 0x0F000F000F000F00u);
+    v = (v & 0x000000FF000000FFu) + 100 * (v >> 16 & 0x000000FF000000FFu);
+    return (v & 0xFFFF) + 10000 * (v >> 32);
   }
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-  v = __builtin_bswap64(v);
-#endif
+  uint64_t v = 0;
+  for (size_t i = offset; i < offset + 8; ++i) {
+    const unsigned char byte =
+        i < key.size ? static_cast<unsigned char>(key.data[i]) : 0;
+    uint64_t rest = 1;  // the weight of what follows this byte
+    for (size_t j = i; j < offset + 8; ++j) rest *= 10;
+    if (byte < '0') return v * rest;
+    if (byte > '9') return v * rest + (rest - 1);
+    v = v * 10 + (byte - '0');
+  }
   return v;
 }
 
