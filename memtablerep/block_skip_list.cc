@@ -228,9 +228,10 @@ bool BlockSkipList::Append(const Ordering& ordering, Block* left,
 // is a cache line that nothing else may have touched.
 class FullBlock {
  public:
-  FullBlock(const Ordering& ordering, int level, const Words& words)
-      : level_(level) {
-    Sort(ordering, level, words, &sorted);
+  FullBlock(const Ordering& ordering, const Block& block, const Words& words)
+      : level_(block.level),
+        digests_(ordering.digests() && block.kind != BlockKind::kLabels) {
+    Sort(ordering, level_, words, &sorted);
     for (const uint64_t w : sorted.word) ties_.Add(DiscOf(w));
   }
 
@@ -251,10 +252,13 @@ class FullBlock {
   }
 
   // Where to cut into halves: not within a run of ties, if it can be helped,
-  // since every key of the run would have to be compared with the new bound.
+  // since every key of the run would have to be compared with the new bound. A
+  // long run under one digest is of versions of one key, mostly, and has a
+  // block of its own coming; one under one label means nothing.
   int Middle() const {
     constexpr int kHalf = Block::kSlots / 2;
-    for (int off = 0; off < kHalf; ++off) {
+    const int most_off = digests_ ? kHalf - 1 : Block::kSlots / 4;
+    for (int off = 0; off <= most_off; ++off) {
       if (IsBoundary(kHalf + off)) return kHalf + off;
       if (IsBoundary(kHalf - off)) return kHalf - off;
     }
@@ -269,6 +273,7 @@ class FullBlock {
   }
 
   const int level_;
+  const bool digests_;
   int decoded_ = Block::kSlots;  // keys_ is set from here on
   Key keys_[Block::kSlots];
   TieCost ties_;
@@ -314,7 +319,7 @@ bool BlockSkipList::FillRight(const Ordering& ordering, FullBlock* full,
 // Whoever loses the race for `next` looks again.
 void BlockSkipList::Split(const Ordering& ordering, Block* left,
                           const Visit& visit, Path* path) {
-  FullBlock full(ordering, left->level, visit.words);
+  FullBlock full(ordering, *left, visit.words);
   Block* right = NewBlock(left->level);
   // Where discriminators have become useless, a new block that tells the keys
   // apart takes all it can. On level 0 a head has no `low` to keep.
