@@ -2,6 +2,10 @@
 //
 // Faults around whole databases: a file system that fails, WALs that were
 // damaged, memtables that come and go with their threads.
+//
+// RocksDB orders its calls of the failing file system by what ThreadSanitizer
+// does not see.
+// Sanitizers: address
 #include <algorithm>
 #include <atomic>
 #include <fstream>
