@@ -187,6 +187,7 @@ const std::vector<OperationName>& OperationNames() {
       {Operation::kSeek, "seek", "an iterator to keys that are there"},
       {Operation::kScan, "scan", "all entries forward, per entry"},
       {Operation::kScanBack, "scanback", "all entries backward, per entry"},
+      {Operation::kMake, "make", "empty memtables, made and dropped"},
       {Operation::kInsertBeside, "insertbeside",
        "the second half of the entries, readers beside"},
       {Operation::kGetBeside, "getbeside", "those readers, of the first half"}};
@@ -221,12 +222,18 @@ struct MemTableRun::Part {
 MemTableRun::MemTableRun(rdb::MemTableRepFactory* factory,
                          const rdb::MemTableRep::KeyComparator& order,
                          const Work& work)
-    : work_(work),
-      rep_(factory->CreateMemTableRep(order, &arena_, work.prefix_extractor,
-                                      nullptr)),
+    : factory_(factory),
+      order_(order),
+      work_(work),
+      rep_(NewRep(&arena_)),
       values_(work.value_size + (size_t{64} << 10)) {
   Random random(work.keys.size());
   for (char& byte : values_) byte = static_cast<char>(random.Next());
+}
+
+std::unique_ptr<rdb::MemTableRep> MemTableRun::NewRep(BenchArena* arena) const {
+  return std::unique_ptr<rdb::MemTableRep>(factory_->CreateMemTableRep(
+      order_, arena, work_.prefix_extractor, nullptr));
 }
 
 double MemTableRun::OverheadPerEntry() const {
@@ -354,6 +361,20 @@ void MemTableRun::Scan(Operation direction, Result* result) const {
           "a scan met " + std::to_string(entries) + " entries");
 }
 
+// What a memtable costs before its first entry, its arena included: RocksDB
+// makes a new one after each flush, and uses none again.
+template <Measure measure>
+void MemTableRun::Make(Result* result) const {
+  constexpr int kTimes = 1000;
+  if (measure == Measure::kLatency) result->latencies.reserve(kTimes);
+  for (int i = 0; i < kTimes; ++i) {
+    const Stopwatch<measure> stopwatch(result);
+    BenchArena arena;
+    NewRep(&arena);
+    ++result->operations;
+  }
+}
+
 template <Measure measure>
 void MemTableRun::Beside(Result* insert, Result* get) {
   const uint64_t half = work_.keys.size() / 2;
@@ -417,6 +438,8 @@ Result MemTableRun::Dispatch(Operation operation) {
         Require(result->found == result->operations,
                 "seek did not find each key");
       });
+    case Operation::kMake:
+      return read([&](uint32_t, Result* result) { Make<measure>(result); });
     default:
       return read(
           [&](uint32_t, Result* result) { Scan<measure>(operation, result); });

@@ -24,6 +24,7 @@ enum class Operation {
   kSeek,
   kScan,      // all entries forward
   kScanBack,  // all entries backward
+  kMake,      // empty memtables, made and dropped
   // Half of the entries are there; the writers add the other half, while the
   // readers get keys of the first until all is written.
   kInsertBeside,
@@ -97,8 +98,13 @@ class MemTableRun {
   template <Measure measure>
   void Scan(Operation direction, Result* result) const;
   template <Measure measure>
+  void Make(Result* result) const;
+  template <Measure measure>
   void Beside(Result* insert, Result* get);
+  std::unique_ptr<rdb::MemTableRep> NewRep(BenchArena* arena) const;
 
+  rdb::MemTableRepFactory* const factory_;
+  const rdb::MemTableRep::KeyComparator& order_;
   const Work& work_;
   BenchArena arena_;
   std::unique_ptr<rdb::MemTableRep> rep_;
