@@ -142,13 +142,17 @@ class Writers {
 
  private:
   void Run(size_t thread) {
+    // Written anew in place: a thread held in malloc would keep its locks.
+    std::string entry = EncodeEntry("k" + std::string(8, '0'), 1, 1);
+    char* const key = &entry[1];  // behind the length
     for (uint64_t i = 0; !stop_ && !full_; ++i) {
       // Scattered and, in every other insert, next to what others insert.
       const uint64_t number = i * done_.size() + thread;
-      const std::string entry =
-          EncodeEntry(i % 2 == 0 ? "r" + BigEndian(Scatter(number), 8)
-                                 : "s" + BigEndian(number, 8),
-                      1, 1);
+      key[0] = i % 2 == 0 ? 'r' : 's';
+      uint64_t rest = i % 2 == 0 ? Scatter(number) : number;
+      for (int at = 8; at > 0; --at, rest >>= 8) {
+        key[at] = static_cast<char>(rest);  // big-endian
+      }
       try {
         Insert(entry);
       } catch (const std::bad_alloc&) {
