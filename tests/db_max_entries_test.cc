@@ -65,8 +65,8 @@ class DbMaxEntriesTest : public ::testing::Test {
   static std::shared_ptr<MemTableRepFactory> Limit(uint64_t max_entries) {
     FastSkipListOptions options;
     options.max_entries = max_entries;
-    return std::shared_ptr<MemTableRepFactory>(
-        NewFastSkipListRepFactory(options));
+    return ForThreadSanitizer(std::shared_ptr<MemTableRepFactory>(
+        NewFastSkipListRepFactory(options)));
   }
 
   void Open(const std::vector<std::string>& families = {}) {

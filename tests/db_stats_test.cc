@@ -2,6 +2,10 @@
 //
 // FastSkipStats of real databases: by column family, through seals and drops,
 // the pressure before a flush, the lines in LOG.
+//
+// The statistics are asked of the database's own factory, which can therefore
+// not be wrapped for ThreadSanitizer; stats_test has the races.
+// Sanitizers: address
 #include <gtest/gtest.h>
 
 #include <atomic>
