@@ -171,9 +171,11 @@ class BlockSkipList {
   void KeepSpare(Block* block);
   void CountBlock(int level);
 
+  class Sample;
   uint64_t CountChildren(const Ordering& ordering, int level, const Key& from,
-                         const Key& to) const;
-  double Fill(int level, const Key& from) const;
+                         const Key& to, Sample* sample) const;
+  static double EstimateEntries(const Ordering& ordering, const Block* block,
+                                uint64_t seed);
   enum class Draw { kSlot, kFilledSlot };
   const char* RandomStep(const Block** block, uint64_t bits, Draw draw) const;
 

@@ -74,9 +74,34 @@ Block* BlockSkipList::LastLeaf() const {
   }
 }
 
+// Some of the blocks that a walk passes, evenly spaced.
+class BlockSkipList::Sample {
+ public:
+  void Add(const Block* block) {
+    if (passed_++ % spacing_ != 0) return;
+    if (count_ == kMost) {
+      for (int i = 0; i < kMost / 2; ++i) blocks_[i] = blocks_[2 * i];
+      count_ = kMost / 2;
+      spacing_ *= 2;
+      if ((passed_ - 1) % spacing_ != 0) return;
+    }
+    blocks_[count_++] = block;
+  }
+  int count() const { return count_; }
+  const Block* operator[](int i) const { return blocks_[i]; }
+
+ private:
+  static constexpr int kMost = 128;
+  uint64_t passed_ = 0;
+  uint64_t spacing_ = 1;
+  int count_ = 0;
+  const Block* blocks_[kMost];
+};
+
 // The words of `level` whose keys lie in [from, to).
 uint64_t BlockSkipList::CountChildren(const Ordering& ordering, int level,
-                                      const Key& from, const Key& to) const {
+                                      const Key& from, const Key& to,
+                                      Sample* sample) const {
   Path path;
   const Block* block = Descend(ordering, from, Bound::kNotAbove, level, &path);
   uint64_t count = 0;
@@ -89,8 +114,11 @@ uint64_t BlockSkipList::CountChildren(const Ordering& ordering, int level,
         IsEmpty(next) || ordering.Compare(BlockOf(next)->anchor, to) >= 0;
     for (uint64_t w : words.slot) {
       if (IsEmpty(w) || IsMoved(ordering, level, w, next)) continue;
-      count += (inside || CompareWord(ordering, level, w, from) >= 0) &&
-               (!last || CompareWord(ordering, level, w, to) < 0);
+      if ((inside || CompareWord(ordering, level, w, from) >= 0) &&
+          (!last || CompareWord(ordering, level, w, to) < 0)) {
+        ++count;
+        if (level > 0) sample->Add(BlockOf(w));
+      }
     }
     if (last) break;
     block = BlockOf(next);
@@ -100,7 +128,7 @@ uint64_t BlockSkipList::CountChildren(const Ordering& ordering, int level,
 }
 
 // Counts on the highest level that has enough blocks in the range to be told
-// from noise, and multiplies by what such a block holds on average.
+// from noise, and multiplies by the mean of what some of them hold.
 uint64_t BlockSkipList::ApproximateCount(const char* from,
                                          const char* to) const {
   constexpr uint64_t kEnough = 256;
@@ -111,38 +139,40 @@ uint64_t BlockSkipList::ApproximateCount(const char* from,
   const Ordering ordering(comparator_, order_, order_ != KeyOrder::kBytewise);
   FASTSKIP_STEP();
   int level = root_.load(std::memory_order_acquire)->level;
-  uint64_t count = 0;
-  for (; level >= 0; --level) {
-    count = CountChildren(ordering, level, first, end);
-    if (level == 0 || count >= kEnough) break;
+  for (; level > 0; --level) {
+    Sample sample;
+    const uint64_t count = CountChildren(ordering, level, first, end, &sample);
+    if (count < kEnough) continue;
+    double entries = 0;
+    for (int i = 0; i < sample.count(); ++i) {
+      entries += EstimateEntries(ordering, sample[i], i);
+    }
+    return static_cast<uint64_t>(static_cast<double>(count) * entries /
+                                 sample.count());
   }
-  if (level == 0) return count;
-  double each = 1;
-  for (int below = level - 1; below >= 0; --below) {
-    each *= (Fill(below, first) + Fill(below, end)) / 2;
-  }
-  return static_cast<uint64_t>(static_cast<double>(count) * each);
+  return CountChildren(ordering, 0, first, end, nullptr);
 }
 
-// Words per block of `level`, of some blocks from `from` on.
-double BlockSkipList::Fill(int level, const Key& from) const {
-  constexpr int kBlocks = 16;
-  const Ordering ordering(comparator_, order_, order_ != KeyOrder::kBytewise);
-  Path path;
-  const Block* block = Descend(ordering, from, Bound::kNotAbove, level, &path);
-  int blocks = 0;
-  int filled = 0;
-  while (block != nullptr && blocks < kBlocks) {
+// The entries under `block`, from one way down that is picked with `seed`: the
+// product of the words passed on each level, whose expectation is the number of
+// entries (Knuth, 1975, on the size of search trees).
+double BlockSkipList::EstimateEntries(const Ordering& ordering,
+                                      const Block* block, uint64_t seed) {
+  double entries = 1;
+  for (;;) {
     Words words;
     LoadWords(*block, &words);
     const uint64_t next = block->NextAcquire();
-    for (uint64_t w : words.slot) {
-      filled += !IsEmpty(w) && !IsMoved(ordering, level, w, next);
-    }
-    ++blocks;
-    block = IsEmpty(next) ? nullptr : BlockOf(next);
+    uint64_t* const end =
+        std::remove_if(words.slot, words.slot + Block::kSlots, [&](uint64_t w) {
+          return IsEmpty(w) || IsMoved(ordering, block->level, w, next);
+        });
+    const auto count = static_cast<uint64_t>(end - words.slot);
+    entries *= static_cast<double>(count);
+    if (block->level == 0 || count == 0) return entries;
+    seed = (seed + 1) * 0x9e3779b97f4a7c15u;  // spread over the high bits
+    block = BlockOf(words.slot[(seed >> 32) % count]);
   }
-  return blocks == 0 ? 1.0 : static_cast<double>(filled) / blocks;
 }
 
 // Goes down by one word picked with `bits`; at a leaf, returns its entry. Null

@@ -493,6 +493,33 @@ TEST(ListShapeTest, AscendingKeysFillTheirBlocks) {
 }
 
 // A bytewise order never looks like another one.
+// Random keys at both ends of the range, an ascending load between them, which
+// leaves the blocks there half full.
+TEST(ListShapeTest, EstimatesRangesOfUnevenFill) {
+  constexpr uint64_t kEnds = 5000, kMiddle = 300000 / kSlowdown;
+  ListFixture fixture(CompareBytes, KeyOrder::kBytewise);
+  Random random = MakeRandom(3);
+  std::vector<std::string> keys;
+  for (const char end : {'a', 'z'}) {
+    for (uint64_t i = 0; i < kEnds; ++i) {
+      keys.push_back(end + BigEndian(random(), 8));
+    }
+  }
+  for (uint64_t i = 0; i < kMiddle; ++i) keys.push_back("m" + BigEndian(i, 8));
+  for (uint64_t i = 0; i < keys.size(); ++i) {
+    ASSERT_TRUE(
+        fixture.list.Insert(fixture.Copy(EncodeEntry(keys[i], i + 1, 1))));
+  }
+  const std::string from = EncodeEntry("a", 1, 1);
+  const std::string to = EncodeEntry("zz", 1, 1);
+  uint64_t exact = 0;
+  for (const std::string& key : keys) exact += key < "zz";
+  const uint64_t counted =
+      fixture.list.ApproximateCount(from.data(), to.data());
+  EXPECT_GT(counted, exact - exact / 4);
+  EXPECT_LT(counted, exact + exact / 4);
+}
+
 TEST(ListShapeTest, BytewiseOrderNeverSwitchesToLabels) {
   for (const KeyShape& shape : kKeyShapes) {
     Random random = MakeRandom();
