@@ -40,7 +40,6 @@ class Ordering {
         digests_(!labels),
         checks_(!labels && order == KeyOrder::kAuto) {}
 
-  bool bytewise() const { return bytewise_; }
   bool digests() const { return digests_; }
   bool checks() const { return checks_; }
 
