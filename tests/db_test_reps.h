@@ -134,7 +134,7 @@ class WrappingFactory : public rocksdb::MemTableRepFactory {
     return inner_->CanHandleDuplicatedKey();
   }
 
- private:
+ protected:
   std::shared_ptr<rocksdb::MemTableRepFactory> inner_;
 };
 
@@ -142,10 +142,10 @@ class WrappingFactory : public rocksdb::MemTableRepFactory {
 // ThreadSanitizer and a RocksDB that is not instrumented.
 //
 // RocksDB gives three guarantees by atomics that ThreadSanitizer does not see:
-// a memtable is made before it is used, used before its end, and InsertKey
-// and InsertKeyWithHint are called by one thread after the other. So it is
-// told to overlook the writes of constructor and destructor, and shown the
-// order of those two methods. Everything else is checked as it is: concurrent
+// a memtable is made before it is used, used before its end (as its factory
+// is), and InsertKey and InsertKeyWithHint are called by one thread after the
+// other. So it is told to overlook the writes of constructors and destructors,
+// and shown the order of those two methods. Everything else is checked as it is: concurrent
 // inserts, reads beside inserts, seals; they synchronise by fastskip's own
 // atomics alone. (Use after the end is AddressSanitizer's to find.)
 //
@@ -211,6 +211,10 @@ class ThreadSanitizerFactory : public WrappingFactory<ThreadSanitizerRep> {
  public:
   using WrappingFactory::CreateMemTableRep;
   using WrappingFactory::WrappingFactory;
+  ~ThreadSanitizerFactory() override {
+    OverlookWrites overlook;
+    inner_.reset();
+  }
   rocksdb::MemTableRep* CreateMemTableRep(
       const rocksdb::MemTableRep::KeyComparator& comparator,
       rocksdb::Allocator* allocator, const rocksdb::SliceTransform* transform,
