@@ -46,23 +46,25 @@ class EntryLimit {
   // memtable. A write buffer of `full` bytes is thought to be flushed.
   // REQUIRES: IsReachedBy(entries)
   uint64_t Ask(uint64_t entries, uint64_t reserved, uint64_t full) {
-    if (entries <= quiet_until_.load()) return 0;
-    uint64_t last = last_asked_.load();
+    if (entries <= quiet_until_.load(kRelaxed)) return 0;
+    uint64_t last = last_asked_.load(kRelaxed);
     if (entries >= last + step_ &&
-        last_asked_.compare_exchange_strong(last, entries)) {
-      asked_.fetch_add(1);
+        last_asked_.compare_exchange_strong(last, entries, kRelaxed)) {
+      asked_.fetch_add(1, kRelaxed);
     }
     const int doublings =
-        std::min<int>(kMaxDoublings, std::max(0, asked_.load() - 1));
+        std::min<int>(kMaxDoublings, std::max(0, asked_.load(kRelaxed) - 1));
     const uint64_t claim = full << doublings;
     return claim > reserved ? claim - reserved : 0;
   }
 
   // No more asking before the next insert.
-  void KeepQuiet(uint64_t entries) { quiet_until_.store(entries); }
+  void KeepQuiet(uint64_t entries) { quiet_until_.store(entries, kRelaxed); }
 
  private:
   static constexpr int kMaxDoublings = 16;  // from 64 MB to 4 TB
+  // Each of these is a number by itself: nothing else is read because of it.
+  static constexpr std::memory_order kRelaxed = std::memory_order_relaxed;
 
   const uint64_t max_;
   const uint64_t step_;

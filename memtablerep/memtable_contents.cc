@@ -80,7 +80,8 @@ MemtableContents::MemtableContents(ChunkSource* source,
 
 void MemtableContents::Seal() {
   // RocksDB may say it twice.
-  if (sealed_.exchange(true) || !log_on_seal_ || owner().logger == nullptr) {
+  if (sealed_.exchange(true, std::memory_order_relaxed) || !log_on_seal_ ||
+      owner().logger == nullptr) {
     return;
   }
   ROCKSDB_NAMESPACE::Info(owner().logger, "fastskip: memtable sealed: %s",
@@ -89,7 +90,8 @@ void MemtableContents::Seal() {
 
 size_t MemtableContents::AskForFlush() {
   const uint64_t attempts = arena.ApproximateEntries();
-  if (!limit_.IsReachedBy(attempts) || sealed_.load()) return 0;
+  if (!limit_.IsReachedBy(attempts) || sealed_.load(std::memory_order_relaxed))
+    return 0;
   const uint64_t duplicates = list.GetStats().duplicates;
   if (!limit_.IsReachedBy(attempts - duplicates)) return 0;
   return limit_.Ask(attempts, kOwnBytes + arena.reserved(),
@@ -100,7 +102,7 @@ FastSkipStats MemtableContents::GetStats() const {
   FastSkipStats stats;
   stats.column_family_id = owner().column_family_id;
   stats.memtables = 1;
-  stats.sealed = sealed_.load() ? 1 : 0;
+  stats.sealed = sealed_.load(std::memory_order_relaxed) ? 1 : 0;
 
   const BlockSkipList::Stats of_list = list.GetStats();
   stats.leaf_blocks = of_list.leaf_blocks;

@@ -32,10 +32,10 @@ class RepComparator final : public EntryComparator {
   }
 
 #ifdef FASTSKIP_COUNT_COMPARISONS
-  uint64_t calls() const { return calls_.load(); }
+  uint64_t calls() const { return calls_.load(std::memory_order_relaxed); }
 
  private:
-  void CountCall() const { calls_.fetch_add(1); }
+  void CountCall() const { calls_.fetch_add(1, std::memory_order_relaxed); }
   mutable std::atomic<uint64_t> calls_{0};
 #else
   uint64_t calls() const { return 0; }

@@ -22,10 +22,10 @@ const char* __tsan_default_suppressions() {
          "called_from_lib:libstdc++.so\n";
 }
 
-// Their calls of mutexes are ignored too: what those order is reported too often
-// rather than too seldom. But a mutex that librocksdb locks and that a header's
-// function, which is instrumented, unlocks would look unlocked twice; hence no
-// reports of that kind. fastskip itself has no mutex.
+// Their calls of mutexes are ignored too: what those order is reported too
+// often rather than too seldom. But a mutex that librocksdb locks and that a
+// header's function, which is instrumented, unlocks would look unlocked twice;
+// hence no reports of that kind. fastskip itself has no mutex.
 const char* __tsan_default_options() {
   return "halt_on_error=1:report_mutex_bugs=0";
 }
