@@ -92,6 +92,9 @@ struct alignas(64) Block {
   enum Flags : uint8_t {
     kHead = 1,          // leftmost of its level
     kVerifyPrefix = 2,  // a key of the block's range may lack the prefix
+    // Of the words that moved here out of the left neighbour only `low` has its
+    // discriminator there: which of the ties have moved need not be compared.
+    kLowStoodAlone = 4,
   };
 
   std::atomic<uint64_t> next{kNoNext};
@@ -147,6 +150,12 @@ struct alignas(64) Block {
     }
   }
 };
+
+// Whether `next` is that of a head that was replaced by another: the new head
+// owns everything, and the old one is only passed through.
+inline bool IsReplaced(uint64_t next) {
+  return !IsEmpty(next) && BlockOf(next)->is_head();
+}
 
 static_assert(FASTSKIP_BLOCK_SLOTS != 28 || sizeof(Block) == 256,
               "a block is four cache lines");

@@ -28,147 +28,259 @@ namespace fastskip {
 
 namespace {
 
-// All forms find both neighbours with one minimum and one maximum: with the
-// bound subtracted modulo 2^64, the words not below it come first, in order,
+// All forms find both neighbours with one minimum and one maximum: with `disc`
+// subtracted modulo 2^16, the discriminators not below it come first, in order,
 // and those below it last.
-Nearest FromExtremes(uint64_t least, uint64_t greatest, uint64_t bound) {
-  const uint64_t first = least + bound;
-  const uint64_t last = greatest + bound;
-  Nearest nearest;
-  if (last < bound) nearest.below = last;
-  if (first >= bound) nearest.not_below = first;
-  return nearest;
-}
+using Distance = uint16_t;
+
+constexpr uint32_t kAllSlots =
+    static_cast<uint32_t>((uint64_t{1} << Block::kSlots) - 1);
 
 namespace portable {
 
-Nearest FindNearest(const Words& words, uint64_t bound) {
-  constexpr int kLanes = 4;  // independent chains of minima and maxima
-  constexpr int kWhole = Block::kSlots / kLanes * kLanes;
-  uint64_t least[kLanes];
-  uint64_t greatest[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) {
-    least[lane] = greatest[lane] = words.slot[lane % Block::kSlots] - bound;
-  }
-  for (int i = 0; i < kWhole; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const uint64_t x = words.slot[i + lane] - bound;
-      least[lane] = x < least[lane] ? x : least[lane];
-      greatest[lane] = x > greatest[lane] ? x : greatest[lane];
-    }
-  }
-  for (int i = kWhole; i < Block::kSlots; ++i) {
-    least[0] = std::min(least[0], words.slot[i] - bound);
-    greatest[0] = std::max(greatest[0], words.slot[i] - bound);
-  }
-  return FromExtremes(*std::min_element(least, least + kLanes),
-                      *std::max_element(greatest, greatest + kLanes), bound);
-}
-
-Nearest LoadNearest(const Block& block, uint64_t bound, Words* words) {
-  for (int i = 0; i < Block::kSlots; ++i) words->slot[i] = block.SlotAcquire(i);
-  return FindNearest(*words, bound);
-}
-
-uint32_t InRange(const Words& words, uint64_t begin, uint64_t length) {
+uint32_t SlotsWith(const Words& words, uint32_t first, uint32_t count) {
   uint32_t mask = 0;
   for (int i = 0; i < Block::kSlots; ++i) {
-    mask |= uint32_t{words.slot[i] - begin < length} << i;
+    mask |= uint32_t{static_cast<Distance>(words.disc[i] - first) < count} << i;
   }
   return mask;
 }
 
-constexpr BlockScan kScan{LoadNearest, FindNearest, InRange};
+uint64_t AnyWordWith(const Words& words, uint32_t disc) {
+  int i = 0;
+  while (words.disc[i] != disc) ++i;
+  return words.slot[i];
+}
+
+Nearest FindNearest(const Words& words, uint32_t disc) {
+  Distance least = static_cast<Distance>(words.disc[0] - disc);
+  Distance greatest = least;
+  for (int i = 1; i < Block::kSlots; ++i) {
+    const auto x = static_cast<Distance>(words.disc[i] - disc);
+    least = std::min(least, x);
+    greatest = std::max(greatest, x);
+  }
+  const auto first = static_cast<Distance>(least + disc);
+  const auto last = static_cast<Distance>(greatest + disc);
+  Nearest nearest;
+  if (last < disc) nearest.below = AnyWordWith(words, last);
+  if (first >= disc && first < kEmptyDisc) {
+    nearest.not_below = AnyWordWith(words, first);
+  }
+  return nearest;
+}
+
+Nearest LoadNearest(const Block& block, uint32_t disc, Words* words) {
+  for (int i = 0; i < Words::kLanes; ++i) {
+    words->disc[i] = static_cast<uint16_t>(kEmptyDisc);
+  }
+  for (int i = 0; i < Block::kSlots; ++i) {
+    words->slot[i] = block.SlotAcquire(i);
+    words->disc[i] = static_cast<uint16_t>(DiscOf(words->slot[i]));
+  }
+  return FindNearest(*words, disc);
+}
+
+// Each word's place is the number of words that come before it: there are no
+// branches to mispredict. Four at a time, so that compilers make vectors of it.
+void Sort(const Words& words, uint64_t* sorted) {
+  constexpr int kSlotBits = 5;
+  static_assert(Block::kSlots <= 1 << kSlotBits, "a slot's number fits");
+  constexpr int kLanes = 4;
+  constexpr int kPadded = (Block::kSlots + kLanes - 1) / kLanes * kLanes;
+  int32_t order[kPadded] = {};
+  for (int i = 0; i < Block::kSlots; ++i) {
+    order[i] = words.disc[i] << kSlotBits | i;
+  }
+  int32_t place[kPadded];
+  for (int j = 0; j < kPadded; j += kLanes) {
+    int32_t a = 0, b = 0, c = 0, d = 0;
+    for (int i = 0; i < Block::kSlots; ++i) {
+      a += order[i] < order[j];
+      b += order[i] < order[j + 1];
+      c += order[i] < order[j + 2];
+      d += order[i] < order[j + 3];
+    }
+    place[j] = a;
+    place[j + 1] = b;
+    place[j + 2] = c;
+    place[j + 3] = d;
+  }
+  for (int i = 0; i < Block::kSlots; ++i) sorted[place[i]] = words.slot[i];
+}
+
+constexpr BlockScan kScan{LoadNearest, FindNearest, SlotsWith, Sort};
 
 }  // namespace portable
 
 #if FASTSKIP_VECTORS
 
 // Between the loads of a block's slots and what comes before and after.
-inline void KeepOrder() { asm volatile("" ::: "memory"); }
-
-inline const uint64_t* SlotsOf(const Block& block) {
-  return reinterpret_cast<const uint64_t*>(block.slots);
-}
+#define FASTSKIP_KEEP_ORDER() asm volatile("" ::: "memory")
 
 namespace avx2 {
 
-#define FASTSKIP_TARGET __attribute__((target("avx2")))
+#define FASTSKIP_TARGET __attribute__((target("avx2"), always_inline)) inline
+#define FASTSKIP_ENTRY __attribute__((target("avx2")))
 
-constexpr int kLanes = 4;
-constexpr int kVectors = Block::kSlots / kLanes;
-constexpr uint64_t kSign = uint64_t{1} << 63;
+// The discriminators of a block, in the order of its slots.
+struct Discs {
+  __m256i front;  // of slots 0 to 15
+  __m256i back;   // of slots 16 to 31
+};
 
-FASTSKIP_TARGET inline __m256i LoadFour(const uint64_t* from) {
-  return _mm256_load_si256(reinterpret_cast<const __m256i*>(from));
+// The discriminators of four times four words: the highest 16 bits of each,
+// moved to one of the four places of a 64-bit lane, then put in order.
+FASTSKIP_TARGET __m256i Pack(__m256i a, __m256i b, __m256i c, __m256i d) {
+  const __m256i ab = _mm256_blend_epi16(_mm256_srli_epi64(a, 48),
+                                        _mm256_srli_epi64(b, 32), 0x22);
+  const __m256i cd = _mm256_blend_epi16(_mm256_srli_epi64(c, 16), d, 0x88);
+  const __m256i mixed = _mm256_blend_epi16(ab, cd, 0xCC);
+  // In each half, from a0 b0 c0 d0 a1 b1 c1 d1 to a0 a1 b0 b1 c0 c1 d0 d1.
+  const __m256i pairs =
+      _mm256_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15,  //
+                       0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15);
+  return _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(mixed, pairs),
+                                     _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
-// The instruction set compares signed numbers only: the sign bit is flipped
-// together with the subtraction of the bound.
-template <bool kCopy>
-FASTSKIP_TARGET inline Nearest FindNearestIn(const uint64_t* slots,
-                                             uint64_t bound, Words* words) {
-  const __m256i bias =
-      _mm256_set1_epi64x(static_cast<long long>(bound - kSign));
-  __m256i least = _mm256_setzero_si256();
-  __m256i greatest = _mm256_setzero_si256();
-  for (int v = 0; v < kVectors; ++v) {
-    const __m256i raw = LoadFour(slots + v * kLanes);
-    if (kCopy) {
-      _mm256_store_si256(reinterpret_cast<__m256i*>(words->slot + v * kLanes),
-                         raw);
-    }
-    const __m256i x = _mm256_sub_epi64(raw, bias);
-    if (v == 0) {
-      least = greatest = x;
-      continue;
-    }
-    least = _mm256_blendv_epi8(least, x, _mm256_cmpgt_epi64(least, x));
-    greatest = _mm256_blendv_epi8(greatest, x, _mm256_cmpgt_epi64(x, greatest));
+FASTSKIP_TARGET Discs LoadDiscs(const Words& words) {
+  const auto* const from = reinterpret_cast<const __m256i*>(words.disc);
+  return {_mm256_load_si256(from), _mm256_load_si256(from + 1)};
+}
+
+// A bit for each slot whose 16 bits are set.
+FASTSKIP_TARGET uint32_t MaskOf(__m256i front, __m256i back) {
+  const __m256i bytes = _mm256_permute4x64_epi64(
+      _mm256_packs_epi16(front, back), _MM_SHUFFLE(3, 1, 2, 0));
+  return static_cast<uint32_t>(_mm256_movemask_epi8(bytes)) & kAllSlots;
+}
+
+FASTSKIP_TARGET uint32_t LeastOf(__m256i x) {
+  const __m128i halves =
+      _mm_min_epu16(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+  return static_cast<uint32_t>(_mm_cvtsi128_si32(_mm_minpos_epu16(halves))) &
+         0xFFFF;
+}
+
+FASTSKIP_TARGET uint64_t AnyWordWith(const Words& words, const Discs& discs,
+                                     uint32_t disc) {
+  const __m256i wanted = _mm256_set1_epi16(static_cast<short>(disc));
+  const uint32_t mask = MaskOf(_mm256_cmpeq_epi16(discs.front, wanted),
+                               _mm256_cmpeq_epi16(discs.back, wanted));
+  return words.slot[__builtin_ctz(mask)];
+}
+
+FASTSKIP_TARGET Nearest NearestOf(const Words& words, const Discs& discs,
+                                  uint32_t disc) {
+  const __m256i bias = _mm256_set1_epi16(static_cast<short>(disc));
+  const __m256i front = _mm256_sub_epi16(discs.front, bias);
+  const __m256i back = _mm256_sub_epi16(discs.back, bias);
+  const __m256i ones = _mm256_set1_epi16(-1);
+  const uint32_t least = LeastOf(_mm256_min_epu16(front, back));
+  const uint32_t greatest =
+      0xFFFF & ~LeastOf(_mm256_xor_si256(ones, _mm256_max_epu16(front, back)));
+  const uint32_t first = (least + disc) & 0xFFFF;
+  const uint32_t last = (greatest + disc) & 0xFFFF;
+  Nearest nearest;
+  if (last < disc) nearest.below = AnyWordWith(words, discs, last);
+  if (first >= disc && first < kEmptyDisc) {
+    nearest.not_below = AnyWordWith(words, discs, first);
   }
-  alignas(32) int64_t low[kLanes];
-  alignas(32) int64_t high[kLanes];
-  _mm256_store_si256(reinterpret_cast<__m256i*>(low), least);
-  _mm256_store_si256(reinterpret_cast<__m256i*>(high), greatest);
-  const int64_t a =
-      std::min(std::min(low[0], low[1]), std::min(low[2], low[3]));
-  const int64_t z =
-      std::max(std::max(high[0], high[1]), std::max(high[2], high[3]));
-  return FromExtremes(static_cast<uint64_t>(a) ^ kSign,
-                      static_cast<uint64_t>(z) ^ kSign, bound);
-}
-
-FASTSKIP_TARGET Nearest FindNearest(const Words& words, uint64_t bound) {
-  return FindNearestIn<false>(words.slot, bound, nullptr);
-}
-
-FASTSKIP_TARGET Nearest LoadNearest(const Block& block, uint64_t bound,
-                                    Words* words) {
-  KeepOrder();
-  const Nearest nearest = FindNearestIn<true>(SlotsOf(block), bound, words);
-  KeepOrder();
   return nearest;
 }
 
-FASTSKIP_TARGET uint32_t InRange(const Words& words, uint64_t begin,
-                                 uint64_t length) {
-  const __m256i bias =
-      _mm256_set1_epi64x(static_cast<long long>(begin - kSign));
-  const __m256i limit =
-      _mm256_set1_epi64x(static_cast<long long>(length ^ kSign));
-  uint32_t mask = 0;
-  for (int v = 0; v < kVectors; ++v) {
-    const __m256i x = _mm256_sub_epi64(LoadFour(words.slot + v * kLanes), bias);
-    const int in =
-        _mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpgt_epi64(limit, x)));
-    mask |= static_cast<uint32_t>(in) << (v * kLanes);
-  }
-  return mask;
+FASTSKIP_ENTRY Nearest FindNearest(const Words& words, uint32_t disc) {
+  return NearestOf(words, LoadDiscs(words), disc);
 }
 
-constexpr BlockScan kScan{LoadNearest, FindNearest, InRange};
+// The discriminators of four times four words, which it copies.
+FASTSKIP_TARGET __m256i CopyAndPack(const __m256i* from, __m256i* to) {
+  const __m256i a = _mm256_load_si256(from);
+  const __m256i b = _mm256_load_si256(from + 1);
+  const __m256i c = _mm256_load_si256(from + 2);
+  const __m256i d = _mm256_load_si256(from + 3);
+  _mm256_store_si256(to, a);
+  _mm256_store_si256(to + 1, b);
+  _mm256_store_si256(to + 2, c);
+  _mm256_store_si256(to + 3, d);
+  return Pack(a, b, c, d);
+}
 
+// The same of three times four; the rest is kEmptyDisc.
+FASTSKIP_TARGET __m256i CopyAndPackLast(const __m256i* from, __m256i* to) {
+  const __m256i a = _mm256_load_si256(from);
+  const __m256i b = _mm256_load_si256(from + 1);
+  const __m256i c = _mm256_load_si256(from + 2);
+  _mm256_store_si256(to, a);
+  _mm256_store_si256(to + 1, b);
+  _mm256_store_si256(to + 2, c);
+  return Pack(a, b, c, _mm256_set1_epi64x(-1));
+}
+
+FASTSKIP_ENTRY Nearest LoadNearest(const Block& block, uint32_t disc,
+                                   Words* words) {
+  static_assert(Block::kSlots == 16 + 12, "two packs, less one vector");
+  const auto* const from = reinterpret_cast<const __m256i*>(block.slots);
+  auto* const to = reinterpret_cast<__m256i*>(words->slot);
+  auto* const discs_to = reinterpret_cast<__m256i*>(words->disc);
+  FASTSKIP_KEEP_ORDER();
+  const Discs discs{CopyAndPack(from, to), CopyAndPackLast(from + 4, to + 4)};
+  FASTSKIP_KEEP_ORDER();
+  _mm256_store_si256(discs_to, discs.front);
+  _mm256_store_si256(discs_to + 1, discs.back);
+  return NearestOf(*words, discs, disc);
+}
+
+FASTSKIP_ENTRY uint32_t SlotsWith(const Words& words, uint32_t first,
+                                  uint32_t count) {
+  if (count == 0) return 0;
+  const Discs discs = LoadDiscs(words);
+  const __m256i bias = _mm256_set1_epi16(static_cast<short>(first));
+  const __m256i most = _mm256_set1_epi16(static_cast<short>(count - 1));
+  const __m256i front = _mm256_sub_epi16(discs.front, bias);
+  const __m256i back = _mm256_sub_epi16(discs.back, bias);
+  return MaskOf(_mm256_cmpeq_epi16(_mm256_min_epu16(front, most), front),
+                _mm256_cmpeq_epi16(_mm256_min_epu16(back, most), back));
+}
+
+// As the portable form does, all places at once.
+FASTSKIP_ENTRY void Sort(const Words& words, uint64_t* sorted) {
+  const __m256i sign = _mm256_set1_epi16(INT16_MIN);  // compares are signed
+  const Discs discs = LoadDiscs(words);
+  const __m256i front = _mm256_xor_si256(discs.front, sign);
+  const __m256i back = _mm256_xor_si256(discs.back, sign);
+  const __m256i numbers =
+      _mm256_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __m256i back_numbers = _mm256_add_epi16(numbers, _mm256_set1_epi16(16));
+  __m256i front_places = _mm256_setzero_si256();
+  __m256i back_places = _mm256_setzero_si256();
+  for (int i = 0; i < Block::kSlots; ++i) {
+    const __m256i disc = _mm256_xor_si256(
+        _mm256_set1_epi16(static_cast<int16_t>(words.disc[i])), sign);
+    const __m256i number = _mm256_set1_epi16(static_cast<int16_t>(i));
+    // Minus one where slot i comes before the lane's.
+    const auto before = [&](__m256i lanes,
+                            __m256i lane_numbers) FASTSKIP_ENTRY {
+      return _mm256_or_si256(
+          _mm256_cmpgt_epi16(lanes, disc),
+          _mm256_and_si256(_mm256_cmpeq_epi16(lanes, disc),
+                           _mm256_cmpgt_epi16(lane_numbers, number)));
+    };
+    front_places = _mm256_sub_epi16(front_places, before(front, numbers));
+    back_places = _mm256_sub_epi16(back_places, before(back, back_numbers));
+  }
+  alignas(32) uint16_t places[Words::kLanes];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(places), front_places);
+  _mm256_store_si256(reinterpret_cast<__m256i*>(places + 16), back_places);
+  for (int i = 0; i < Block::kSlots; ++i) sorted[places[i]] = words.slot[i];
+}
+
+constexpr BlockScan kScan{LoadNearest, FindNearest, SlotsWith, Sort};
+
+#undef FASTSKIP_ENTRY
 #undef FASTSKIP_TARGET
+#undef FASTSKIP_KEEP_ORDER
 
 }  // namespace avx2
 

@@ -24,12 +24,15 @@ namespace fastskip {
 // No word: sorts behind every word that holds something.
 constexpr uint64_t kNoWord = kNoNext;
 
-// A copy of a block's words.
-struct alignas(32) Words {
+// A copy of a block's words, and their discriminators side by side.
+struct alignas(64) Words {
+  static constexpr int kLanes = (Block::kSlots + 31) / 32 * 32;
   uint64_t slot[Block::kSlots];
+  alignas(32) uint16_t disc[kLanes];  // those beyond the slots: kEmptyDisc
 };
 
-// The words nearest to a bound: the greatest below it, the least not below it.
+// The words nearest to a discriminator: one of the greatest below it, one of
+// the least not below it.
 struct Nearest {
   uint64_t below = kNoWord;
   uint64_t not_below = kNoWord;
@@ -37,12 +40,15 @@ struct Nearest {
 
 struct BlockScan {
   // Loads every slot with acquire, in any order; returns what lies nearest to
-  // `bound` among them.
-  Nearest (*load_nearest)(const Block& block, uint64_t bound, Words* words);
+  // `disc` among them.
+  Nearest (*load_nearest)(const Block& block, uint32_t disc, Words* words);
   // The same of words at hand.
-  Nearest (*nearest)(const Words& words, uint64_t bound);
-  // Bit i: slot i lies in [begin, begin + length), modulo 2^64.
-  uint32_t (*in_range)(const Words& words, uint64_t begin, uint64_t length);
+  Nearest (*nearest)(const Words& words, uint32_t disc);
+  // Bit i: the discriminator of slot i is one of `count` from `first` on.
+  // REQUIRES: first + count <= 65536
+  uint32_t (*slots_with)(const Words& words, uint32_t first, uint32_t count);
+  // Copies the words to `sorted` by discriminator, then slot.
+  void (*sort)(const Words& words, uint64_t* sorted);
 };
 
 // Every form that this processor can run, the portable one first, the best
@@ -58,8 +64,12 @@ inline void LoadWords(const Block& block, Words* words) {
 
 // The slots whose discriminator is `disc`.
 inline uint32_t SlotsWithDisc(const Words& words, uint32_t disc) {
-  return Scan().in_range(words, uint64_t{disc} << kDiscShift,
-                         uint64_t{1} << kDiscShift);
+  return Scan().slots_with(words, disc, 1);
+}
+
+// The slots that hold something, from this discriminator on.
+inline uint32_t SlotsFromDisc(const Words& words, uint32_t disc) {
+  return Scan().slots_with(words, disc, kEmptyDisc - disc);
 }
 
 // The slot that the next insert into the block takes; -1 when it is full.

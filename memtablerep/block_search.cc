@@ -79,19 +79,18 @@ void ResolveTies(const Ordering& ordering, int level, const Key& key,
 
 void LocateByDisc(const Ordering& ordering, int level, const Key& key,
                   unsigned need, Visit* visit) {
-  const uint64_t tie_begin = uint64_t{visit->disc} << kDiscShift;
-  const uint64_t tie_end = tie_begin + (uint64_t{1} << kDiscShift);
   const uint64_t below = visit->nearest.below;
   uint64_t above = visit->nearest.not_below;
+  const bool ties = DiscOf(above) == visit->disc;
   Neighbours& near = visit->near;
   near = Neighbours();
-  if (above < tie_end && (need & kGuess) && !IsEmpty(below)) {
+  if (ties && (need & kGuess) && !IsEmpty(below)) {
     visit->guessed = true;
     above = kNoWord;
-  } else if (above < tie_end) {
+  } else if (ties) {
     ResolveTies(ordering, level, key, visit);
     if (!near.succ_compared) {
-      above = Scan().nearest(visit->words, tie_end).not_below;
+      above = Scan().nearest(visit->words, visit->disc + 1).not_below;
     }
   }
   if (!near.pred_compared && !IsEmpty(below)) {
@@ -106,35 +105,8 @@ void LocateByDisc(const Ordering& ordering, int level, const Key& key,
   }
 }
 
-// By discriminator, then slot: each word's place is the number of words that
-// come before it. That has no branches to mispredict; four at a time, so that
-// compilers make vectors of it.
 void SortByDisc(const Words& words, SortedWords* sorted) {
-  constexpr int kSlotBits = 5;
-  static_assert(Block::kSlots <= 1 << kSlotBits, "a slot's number fits");
-  constexpr int kLanes = 4;
-  constexpr int kPadded = (Block::kSlots + kLanes - 1) / kLanes * kLanes;
-  int32_t order[kPadded] = {};
-  for (int i = 0; i < Block::kSlots; ++i) {
-    order[i] = static_cast<int32_t>(DiscOf(words.slot[i]) << kSlotBits) + i;
-  }
-  int32_t place[kPadded];
-  for (int j = 0; j < kPadded; j += kLanes) {
-    int32_t a = 0, b = 0, c = 0, d = 0;
-    for (int i = 0; i < Block::kSlots; ++i) {
-      a += order[i] < order[j];
-      b += order[i] < order[j + 1];
-      c += order[i] < order[j + 2];
-      d += order[i] < order[j + 3];
-    }
-    place[j] = a;
-    place[j + 1] = b;
-    place[j + 2] = c;
-    place[j + 3] = d;
-  }
-  for (int i = 0; i < Block::kSlots; ++i) {
-    sorted->word[place[i]] = words.slot[i];
-  }
+  Scan().sort(words, sorted->word);
   sorted->count =
       Block::kSlots - __builtin_popcount(SlotsWithDisc(words, kEmptyDisc));
 }
@@ -195,7 +167,7 @@ uint32_t DiscOfKey(const Block& block, const Key& key, bool has_prefix) {
     const Key holder = DecodeKey(block.anchor);
     const int c = sequence ? CompareUserKeyBytes(key, holder)
                            : ComparePrefix(key, holder, block.prefix);
-    if (c != 0) return c < 0 ? 0 : kMaxDisc;
+    if (c != 0) return c < 0 ? kMinDisc : kMaxDisc;
   }
   const uint64_t digest = sequence ? SequenceDigest(key)
                           : block.kind == BlockKind::kDigits
@@ -207,9 +179,17 @@ uint32_t DiscOfKey(const Block& block, const Key& key, bool has_prefix) {
 void Sort(const Ordering& ordering, int level, const Words& words,
           SortedWords* sorted) {
   SortByDisc(words, sorted);
-  for (int i = 1; i < sorted->count; ++i) {
-    const uint64_t w = sorted->word[i];
-    int at = i;
+  // Found beforehand, without a branch for each word, which processors would
+  // mispredict at each tie.
+  uint32_t ties = 0;  // bit i: word i ties with the one before it
+  for (int i = 1; i < Block::kSlots; ++i) {
+    ties |= uint32_t{DiscOf(sorted->word[i - 1]) == DiscOf(sorted->word[i])}
+            << i;
+  }
+  ties &= static_cast<uint32_t>((uint64_t{1} << sorted->count) - 1);
+  for (; ties != 0; ties &= ties - 1) {
+    int at = __builtin_ctz(ties);
+    const uint64_t w = sorted->word[at];
     for (; at > 0 && DiscOf(sorted->word[at - 1]) == DiscOf(w) &&
            CompareWords(ordering, level, sorted->word[at - 1], w) > 0;
          --at) {
@@ -239,8 +219,7 @@ void Prepare(const Ordering& ordering, const Block& block, const Key& key,
 }
 
 void LoadWords(const Block& block, Visit* visit) {
-  visit->nearest = Scan().load_nearest(
-      block, uint64_t{visit->disc} << kDiscShift, &visit->words);
+  visit->nearest = Scan().load_nearest(block, visit->disc, &visit->words);
 }
 
 void Locate(const Ordering& ordering, const Block& block, const Key& key,
@@ -253,6 +232,14 @@ void Locate(const Ordering& ordering, const Block& block, const Key& key,
   }
 }
 
+bool NextIsAbove(const Ordering& ordering, uint64_t next, const Key& key,
+                 Bound bound) {
+  if (IsEmpty(next)) return true;
+  if (IsReplaced(next)) return false;
+  const int c = ordering.Compare(BlockOf(next)->anchor, key);
+  return bound == Bound::kBelow ? c >= 0 : c > 0;
+}
+
 bool BelongsRight(const Ordering& ordering, const Visit& visit, const Key& key,
                   Bound bound) {
   if (IsEmpty(visit.next)) return false;
@@ -262,33 +249,36 @@ bool BelongsRight(const Ordering& ordering, const Visit& visit, const Key& key,
   } else if (!IsEmpty(visit.near.succ) && DiscOf(visit.near.succ) < fence) {
     return false;  // key <= succ < next.low
   }
-  const int c = ordering.Compare(BlockOf(visit.next)->anchor, key);
-  return bound == Bound::kBelow ? c < 0 : c <= 0;
+  return !NextIsAbove(ordering, visit.next, key, bound);
 }
+
+namespace {
+
+// Whether `word`, which has the discriminator of `right`, has moved there.
+bool HasMoved(const Ordering& ordering, int level, uint64_t word,
+              const Block& right) {
+  const char* const low = LowOf(level, word);
+  if (low == nullptr || low == right.anchor) return low != nullptr;
+  return (right.flags & Block::kLowStoodAlone) == 0 &&
+         ordering.Compare(low, right.anchor) >= 0;
+}
+
+}  // namespace
 
 bool IsMoved(const Ordering& ordering, int level, uint64_t word,
              uint64_t next) {
   if (IsEmpty(next) || IsEmpty(word)) return false;
   if (DiscOf(word) != DiscOf(next)) return DiscOf(word) > DiscOf(next);
-  const char* low = LowOf(level, word);
-  const char* bound = BlockOf(next)->anchor;
-  if (low == nullptr) return false;
-  return low == bound || ordering.Compare(low, bound) >= 0;
+  return HasMoved(ordering, level, word, *BlockOf(next));
 }
 
 bool AnyMoved(const Ordering& ordering, int level, const Visit& visit) {
   if (IsEmpty(visit.next)) return false;
-  const uint64_t tie_begin = uint64_t{DiscOf(visit.next)} << kDiscShift;
-  const uint64_t tie_end = tie_begin + (uint64_t{1} << kDiscShift);
-  if (Scan().in_range(visit.words, tie_end, kNoWord - tie_end) != 0) {
-    return true;
-  }
+  if (SlotsFromDisc(visit.words, DiscOf(visit.next) + 1) != 0) return true;
   uint32_t ties = SlotsWithDisc(visit.words, DiscOf(visit.next));
-  if (ties == 0) return false;
-  const Key bound = DecodeKey(BlockOf(visit.next)->anchor);
   for (; ties != 0; ties &= ties - 1) {
-    const char* low = LowOf(level, visit.words.slot[__builtin_ctz(ties)]);
-    if (low != nullptr && ordering.Compare(low, bound) >= 0) return true;
+    const uint64_t word = visit.words.slot[__builtin_ctz(ties)];
+    if (HasMoved(ordering, level, word, *BlockOf(visit.next))) return true;
   }
   return false;
 }
@@ -341,19 +331,18 @@ const Block* VisitOwner(const Ordering& ordering, const Block* block,
   }
 }
 
-uint32_t LabelBetween(const Visit& visit) {
+uint32_t LabelBetween(uint64_t below, uint64_t above) {
   constexpr uint32_t kStride = kMaxDisc / (Block::kSlots + 1);
-  const bool has_low = !IsEmpty(visit.near.pred);
-  const uint32_t low = has_low ? DiscOf(visit.near.pred) : 0;
-  const uint64_t upper =
-      !IsEmpty(visit.near.succ) ? visit.near.succ : visit.next;
-  const bool has_high = !IsEmpty(upper);
-  const uint32_t high = has_high ? DiscOf(upper) : kMaxDisc;
-  if (!has_low && !has_high) return kMaxDisc / 2;
+  // Below a head's least entry: a load in descending order goes on there.
+  constexpr uint32_t kHeadStride = std::max(kStride / 8, 1u);
+  const uint32_t low = IsEmpty(below) ? 0 : DiscOf(below);
+  const uint32_t high = IsEmpty(above) ? kMaxDisc : DiscOf(above);
   const uint32_t middle = low + (high - low) / 2;
-  if (!has_high) return std::min(low + kStride, middle);
-  if (!has_low)
-    return high > kStride ? std::max(high - kStride, middle) : middle;
+  if (IsEmpty(below) && IsEmpty(above)) return kMaxDisc / 2;
+  if (IsEmpty(above)) return std::min(low + kStride, middle);
+  if (IsEmpty(below)) {
+    return high > kHeadStride ? std::max(high - kHeadStride, middle) : middle;
+  }
   return middle;
 }
 
@@ -361,7 +350,7 @@ namespace {
 
 // `span` scaled to leave head room for keys beyond those seen.
 uint64_t HeadRoom(uint64_t span) {
-  constexpr uint64_t kTimes = 16;
+  constexpr uint64_t kTimes = 64;
   return span > UINT64_MAX / kTimes ? UINT64_MAX : span * kTimes;
 }
 
@@ -433,6 +422,7 @@ bool PlanDigests(const BirthPlan& plan, int most_ties, Block* block,
               AnchorHasPrefix(*block, plan.scale_low);
   if (good) {
     const uint64_t room = HeadRoom(high - low);
+    if (plan.count == 0) high = low;  // up to the fence, which is scale_low
     if (plan.fence == nullptr) high += std::min(room, UINT64_MAX - high);
     if (block->is_head()) low -= std::min(room, low);
     block->base = low;
@@ -450,7 +440,7 @@ bool PlanDigests(const BirthPlan& plan, int most_ties, Block* block,
     }
     if (good && plan.fence != nullptr) {
       *fence_disc = DiscOfKey(*block, *plan.fence, false);
-      good = discs[plan.count - 1] <= *fence_disc;
+      good = plan.count == 0 || discs[plan.count - 1] <= *fence_disc;
     }
     good = good && !ties.Above(most_ties);
   }

@@ -161,7 +161,12 @@ void LoadWords(const Block& block, Visit* visit);
 void Locate(const Ordering& ordering, const Block& block, const Key& key,
             unsigned need, Visit* visit);
 
-// Whether the right neighbour owns `key`.
+// Whether the right neighbour that `next` names, if any, leaves `key` to the
+// block, by comparison.
+bool NextIsAbove(const Ordering& ordering, uint64_t next, const Key& key,
+                 Bound bound);
+
+// Whether the right neighbour owns `key`, by discriminators where they tell.
 bool BelongsRight(const Ordering& ordering, const Visit& visit, const Key& key,
                   Bound bound);
 
@@ -182,8 +187,9 @@ const Block* VisitOwner(const Ordering& ordering, const Block* block,
                         const Key& key, Bound bound, unsigned need,
                         uint64_t fence, Visit* visit);
 
-// A label between the neighbours' discriminators.
-uint32_t LabelBetween(const Visit& visit);
+// A label between the discriminators of two words, either of which may be
+// empty: the end of the list.
+uint32_t LabelBetween(uint64_t below, uint64_t above);
 
 // The inside of a block about to be born with the given words.
 struct BirthPlan {

@@ -16,10 +16,11 @@ BlockSkipList::BlockSkipList(ShardedArena* arena,
       comparator_(comparator),
       order_(order),
       labels_(order == KeyOrder::kComparator) {
-  first_leaf_ = NewBlock(0);
-  first_leaf_->flags = Block::kHead;
+  Block* head = NewBlock(0);
+  head->flags = Block::kHead;
   CountBlock(0);
-  root_.store(first_leaf_, std::memory_order_relaxed);  // not shared yet
+  first_leaf_.store(head, std::memory_order_relaxed);  // not shared yet
+  root_.store(head, std::memory_order_relaxed);
 }
 
 Ordering BlockSkipList::CurrentOrdering() const {
@@ -41,12 +42,17 @@ void BlockSkipList::SwitchToLabels() const {
 // goes down left of such a run, without comparing the key with each of it.
 Block* BlockSkipList::Descend(const Ordering& ordering, const Key& key,
                               Bound bound, int to_level, Path* path) const {
+  FASTSKIP_STEP();
+  const Block* const root = root_.load(std::memory_order_acquire);
+  if (to_level == 0 && root->level > 1) {
+    // The front of the list, at hand for one comparison, takes many keys where
+    // the newest sort first.
+    Block* const first = FirstLeaf();
+    if (NextIsAbove(ordering, first->NextAcquire(), key, bound)) return first;
+  }
   Block* block = DescendBy(kGuess, ordering, key, bound, to_level, path);
   if (!path->guessed || block == nullptr) return block;
-  const uint64_t next = block->NextAcquire();
-  if (IsEmpty(next)) return block;
-  const int c = ordering.Compare(BlockOf(next)->anchor, key);
-  if (bound == Bound::kBelow ? c >= 0 : c > 0) return block;
+  if (NextIsAbove(ordering, block->NextAcquire(), key, bound)) return block;
   return DescendBy(0, ordering, key, bound, to_level, path);
 }
 
@@ -82,6 +88,7 @@ bool BlockSkipList::InsertAt(const char* entry, Finger* finger) {
   const Key key = DecodeKey(entry);
   for (;;) {
     const Ordering ordering = CurrentOrdering();
+    if (finger != nullptr && InsertAtEnd(ordering, key, finger)) return true;
     Path path;
     Block* leaf = nullptr;
     if (finger != nullptr && finger->warm) {
@@ -98,6 +105,7 @@ bool BlockSkipList::InsertAt(const char* entry, Finger* finger) {
                          (finger->leaf == leaf ||
                           BlockOf(finger->leaf->NextRelaxed()) == leaf);
           finger->leaf = leaf;
+          finger->end = path.end;
         }
         return outcome == Outcome::kInserted;
       }
@@ -115,6 +123,33 @@ bool BlockSkipList::InsertWithHint(const char* entry, void** hint) {
   return inserted;
 }
 
+// Inserts `key` right behind the last one, when that was the greatest of the
+// list and still is: a load in key order needs no more than this.
+//
+// Inserts take the first empty slot, and the next slot here holds its word of
+// birth. So no insert has come into the leaf since, which was never full and
+// has no neighbour. The CAS finds out all of that.
+bool BlockSkipList::InsertAtEnd(const Ordering& ordering, const Key& key,
+                                Finger* finger) {
+  Block* const leaf = finger->leaf;
+  const End end = finger->end;
+  const int slot = end.slot + 1;
+  if (slot == 0 || slot == Block::kSlots) return false;
+  const bool digest = ordering.digests() && leaf->kind != BlockKind::kLabels;
+  const uint32_t disc =
+      digest ? DiscOfKey(*leaf, key, false) : LabelBetween(end.word, kNoWord);
+  if (disc < DiscOf(end.word)) return false;
+  const bool known = digest && !ordering.checks() && disc > DiscOf(end.word);
+  if (!known && ordering.Compare(EntryOf(end.word), key) >= 0) return false;
+  const uint64_t word = MakeWord(disc, key.entry);
+  if (!leaf->ReplaceSlotRelease(slot, kNoNext, word)) {
+    finger->end = End();
+    return false;
+  }
+  finger->end = End{slot, word};
+  return true;
+}
+
 // The finger's leaf or its neighbour, when it owns `key`; else null.
 Block* BlockSkipList::LeafFromFinger(const Ordering& ordering, const Key& key,
                                      const Finger& finger) const {
@@ -124,9 +159,7 @@ Block* BlockSkipList::LeafFromFinger(const Ordering& ordering, const Key& key,
   }
   for (int step = 0; step < 2; ++step) {
     const uint64_t next = leaf->NextAcquire();
-    if (IsEmpty(next) || ordering.Compare(BlockOf(next)->anchor, key) > 0) {
-      return leaf;
-    }
+    if (NextIsAbove(ordering, next, key, Bound::kNotAbove)) return leaf;
     leaf = BlockOf(next);
   }
   return nullptr;
@@ -172,7 +205,9 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Ordering& ordering,
     }
     if (slot < 0) {
       if (IsEmpty(visit.next) && IsEmpty(visit.near.succ)) {
-        if (Append(ordering, owner, visit, key, address, path)) {
+        Block* const right = Append(ordering, owner, visit, key, address, path);
+        if (right != nullptr) {
+          *block = right;
           return Outcome::kInserted;
         }
       } else {
@@ -180,9 +215,13 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Ordering& ordering,
       }
       continue;
     }
-    const uint32_t disc = visit.digest ? visit.disc : LabelBetween(visit);
-    if (owner->ReplaceSlotRelease(slot, visit.words.slot[slot],
-                                  MakeWord(disc, address))) {
+    const Neighbours& near = visit.near;
+    const uint64_t above = IsEmpty(near.succ) ? visit.next : near.succ;
+    const uint32_t disc =
+        visit.digest ? visit.disc : LabelBetween(near.pred, above);
+    const uint64_t word = MakeWord(disc, address);
+    if (owner->ReplaceSlotRelease(slot, visit.words.slot[slot], word)) {
+      if (owner->level == 0 && IsEmpty(above)) path->end = End{slot, word};
       return Outcome::kInserted;
     }
     cas_retries_.fetch_add(1, std::memory_order_relaxed);
@@ -190,19 +229,19 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Ordering& ordering,
 }
 
 // Puts `address`, above everything in `left`, which is full and the last of its
-// level, into a block of its own: loads in key order fill every block.
-bool BlockSkipList::Append(const Ordering& ordering, Block* left,
-                           const Visit& visit, const Key& key,
-                           const void* address, Path* path) {
-  SortedWords sorted;
-  Sort(ordering, left->level, visit.words, &sorted);
-  const char* first = LowOf(left->level, sorted.word[0]);
-  if (first == nullptr && sorted.count > 1) {
-    first = LowOf(left->level, sorted.word[1]);
-  }
-  BirthPlan plan{&key, 1, nullptr, first == nullptr ? key : DecodeKey(first),
-                 key};
+// level, into a block of its own, and returns that: loads in key order fill
+// every block. Null when another thread was quicker.
+Block* BlockSkipList::Append(const Ordering& ordering, Block* left,
+                             const Visit& visit, const Key& key,
+                             const void* address, Path* path) {
+  // The first head has no anchor.
+  const char* const first =
+      left->anchor != nullptr
+          ? left->anchor
+          : EntryOf(Scan().nearest(visit.words, 0).not_below);
+  const BirthPlan plan{&key, 1, nullptr, DecodeKey(first), key};
   Block* right = NewBlock(left->level);
+  right->flags = Block::kLowStoodAlone;
   right->anchor = key.entry;
   uint32_t disc = 0;
   uint32_t unused = 0;
@@ -212,16 +251,18 @@ bool BlockSkipList::Append(const Ordering& ordering, Block* left,
   }
   right->slots[0].store(MakeWord(disc, address),
                         std::memory_order_relaxed);  // not published yet
-  const uint32_t in_left = visit.digest ? visit.disc : LabelBetween(visit);
+  const uint32_t in_left =
+      visit.digest ? visit.disc : LabelBetween(visit.near.pred, kNoWord);
   if (!left->ReplaceNextRelease(visit.next, MakeWord(in_left, right))) {
     cas_retries_.fetch_add(1, std::memory_order_relaxed);
     KeepSpare(right);
-    return false;
+    return nullptr;
   }
   CountBlock(left->level);
   splits_.fetch_add(1, std::memory_order_relaxed);
   Post(right, Scale{plan.scale_low, key}, path);
-  return true;
+  if (left->level == 0) path->end = End{0, MakeWord(disc, address)};
+  return right;
 }
 
 // The words of a full block, in order, and their keys, decoded on demand: each
@@ -263,6 +304,10 @@ class FullBlock {
       if (IsBoundary(kHalf - off)) return kHalf - off;
     }
     return kHalf;
+  }
+
+  bool IsLastOfTies(int i) const {
+    return i + 1 == Block::kSlots || IsBoundary(i + 1);
   }
 
   SortedWords sorted;
@@ -320,17 +365,25 @@ bool BlockSkipList::FillRight(const Ordering& ordering, FullBlock* full,
 void BlockSkipList::Split(const Ordering& ordering, Block* left,
                           const Visit& visit, Path* path) {
   FullBlock full(ordering, *left, visit.words);
+  const bool poor = left->kind == BlockKind::kLabels || full.poor();
+  if (poor && left->is_head() &&
+      ReplaceHead(ordering, left, &full, visit, path)) {
+    return;
+  }
   Block* right = NewBlock(left->level);
   // Where discriminators have become useless, a new block that tells the keys
   // apart takes all it can. On level 0 a head has no `low` to keep.
-  const bool poor = left->kind == BlockKind::kLabels || full.poor();
   int from = left->is_head() && left->level == 0 ? 0 : 1;
   if (!poor ||
       !FillRight(ordering, &full, from, visit.next, Labels::kNo, right)) {
-    from = full.Middle();
+    // What comes in below everything in a head tells of a load in descending
+    // order, which is to leave full blocks behind.
+    const uint64_t below = left->level == 0 ? kNoWord : full.sorted.word[0];
+    if (!left->is_head() || visit.near.pred != below) from = full.Middle();
     FillRight(ordering, &full, from, visit.next, Labels::kYes, right);
   }
 
+  if (full.IsLastOfTies(from)) right->flags |= Block::kLowStoodAlone;
   Visit after;
   after.words = visit.words;
   after.next = MakeWord(DiscOf(full.sorted.word[from]), right);
@@ -346,6 +399,99 @@ void BlockSkipList::Split(const Ordering& ordering, Block* left,
   if (low == nullptr) low = LowOf(left->level, full.sorted.word[1]);
   const Key* keys = full.KeysFrom(from);
   Post(right, Scale{DecodeKey(low), keys[Block::kSlots - 1 - from]}, path);
+}
+
+// Puts a new head, with discriminators of its own, in the place of `head`,
+// which is full, and moves what that holds into a new right neighbour of the
+// new one: the room that a head's discriminators leave below gets used up. One
+// CAS of `next` publishes both. The old head stays full, hence frozen, and
+// everything passes through it. False, and nothing done, when that would not
+// help.
+bool BlockSkipList::ReplaceHead(const Ordering& ordering, Block* head,
+                                FullBlock* full, const Visit& visit,
+                                Path* path) {
+  const int level = head->level;
+  // Above level 0 the leftmost child stays in the head.
+  const int from = level == 0 ? 0 : 1;
+  const bool used_up = DiscOf(full->sorted.word[from]) < Block::kSlots;
+  Block* right = NewBlock(level);
+  if (!FillRight(ordering, full, from, visit.next,
+                 used_up ? Labels::kYes : Labels::kNo, right)) {
+    KeepSpare(right);
+    return false;
+  }
+  const Key* keys = full->KeysFrom(from);
+  const Key& last = keys[Block::kSlots - 1 - from];
+  const BirthPlan plan{nullptr, 0, &keys[0], keys[0], last};
+  Block* fresh = NewBlock(level);
+  fresh->flags = Block::kHead;
+  fresh->anchor = right->anchor;
+  uint32_t fence_disc = kMaxDisc;
+  if (ordering.digests()) {
+    PlanDigests(plan, TieCost::kPoor, fresh, nullptr, &fence_disc);
+  }
+  if (level > 0) {
+    fresh->slots[0].store(MakeWord(0, BlockOf(full->sorted.word[0])),
+                          std::memory_order_relaxed);  // not published yet
+  }
+  fresh->next.store(MakeWord(fence_disc, right),
+                    std::memory_order_relaxed);  // not published yet
+  if (!head->ReplaceNextRelease(visit.next, MakeWord(0, fresh))) {
+    cas_retries_.fetch_add(1, std::memory_order_relaxed);
+    KeepSpare(fresh);  // `right` is forgotten
+    return true;
+  }
+  CountBlock(level);
+  splits_.fetch_add(1, std::memory_order_relaxed);
+  RelinkHead(level);
+  Post(right, Scale{keys[0], last}, path);
+  return true;
+}
+
+// The head that has taken the place of `head`, or `head`.
+Block* BlockSkipList::CurrentHead(const Block* head) {
+  for (;;) {
+    const uint64_t next = head->NextAcquire();
+    if (!IsReplaced(next)) return const_cast<Block*>(head);
+    head = BlockOf(next);
+  }
+}
+
+// Spares searches the way through heads of `level` that were replaced. Each
+// word only moves on to a later head, from the very one seen: to come late, or
+// not at all, costs steps, no more.
+void BlockSkipList::RelinkHead(int level) {
+  FASTSKIP_STEP();
+  Block* seen = root_.load(std::memory_order_acquire);
+  Block* block = CurrentHead(seen);
+  if (block != seen) {
+    FASTSKIP_STEP();
+    root_.compare_exchange_strong(seen, block, std::memory_order_release,
+                                  std::memory_order_relaxed);
+  }
+  if (level == 0) {
+    FASTSKIP_STEP();
+    seen = first_leaf_.load(std::memory_order_acquire);
+    Block* const leaf = CurrentHead(seen);
+    FASTSKIP_STEP();
+    first_leaf_.compare_exchange_strong(seen, leaf, std::memory_order_release,
+                                        std::memory_order_relaxed);
+  }
+  while (block->level > level) block = RelinkLeftmostChild(block);
+}
+
+// Returns that child.
+Block* BlockSkipList::RelinkLeftmostChild(Block* parent) {
+  for (int i = 0;; ++i) {
+    const uint64_t word = parent->SlotAcquire(i);
+    // Its discriminator is 0, and so may be that of others.
+    if (DiscOf(word) != 0 || !BlockOf(word)->is_head()) continue;
+    Block* const child = CurrentHead(BlockOf(word));
+    if (child != BlockOf(word)) {
+      parent->ReplaceSlotRelease(i, word, MakeWord(0, child));
+    }
+    return child;
+  }
 }
 
 // Empties the slots of `block` that `visit` saw moved. Any thread may do it for

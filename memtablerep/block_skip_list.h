@@ -68,11 +68,19 @@ class BlockSkipList {
 
   class Iterator;
 
+  // An insert above everything: its slot in the last leaf (-1: it was not such
+  // a one), and the word it put there.
+  struct End {
+    int slot = -1;
+    uint64_t word = kNoWord;
+  };
+
   // Remembers where the last insert went; serves writers whose keys come in
   // runs. One thread at a time. Valid as long as the list.
   struct Finger {
     Block* leaf = nullptr;
     bool warm = false;  // the last insert landed where the one before it did
+    End end;
   };
 
   struct Stats {
@@ -133,6 +141,7 @@ class BlockSkipList {
     // In the last parent passed: the child right of the one entered.
     uint64_t fence = kNoWord;
     bool guessed = false;  // see kGuess
+    End end;
   };
   // Keys that tell the scale of a block's neighbourhood.
   struct Scale {
@@ -149,17 +158,27 @@ class BlockSkipList {
   Block* DescendBy(unsigned need, const Ordering& ordering, const Key& key,
                    Bound bound, int to_level, Path* path) const;
   const Block* FindLeaf(const Key& key, unsigned need, Visit* visit) const;
+  Block* FirstLeaf() const {
+    FASTSKIP_STEP();
+    return CurrentHead(first_leaf_.load(std::memory_order_acquire));
+  }
   Block* LastLeaf() const;
 
   bool InsertAt(const char* entry, Finger* finger);
+  bool InsertAtEnd(const Ordering& ordering, const Key& key, Finger* finger);
   Block* LeafFromFinger(const Ordering& ordering, const Key& key,
                         const Finger& finger) const;
   Outcome InsertInto(const Ordering& ordering, Block** block, const Key& key,
                      const void* address, Path* path);
-  bool Append(const Ordering& ordering, Block* left, const Visit& visit,
-              const Key& key, const void* address, Path* path);
+  Block* Append(const Ordering& ordering, Block* left, const Visit& visit,
+                const Key& key, const void* address, Path* path);
   void Split(const Ordering& ordering, Block* left, const Visit& visit,
              Path* path);
+  bool ReplaceHead(const Ordering& ordering, Block* head, FullBlock* full,
+                   const Visit& visit, Path* path);
+  static Block* CurrentHead(const Block* head);
+  void RelinkHead(int level);
+  static Block* RelinkLeftmostChild(Block* parent);
   bool FillRight(const Ordering& ordering, FullBlock* full, int from,
                  uint64_t next, Labels labels, Block* right) const;
   void ClearMoved(const Ordering& ordering, Block* block, const Visit& visit);
@@ -184,7 +203,8 @@ class BlockSkipList {
   const KeyOrder order_;
   mutable std::atomic<bool> labels_;
   std::atomic<Block*> root_;
-  Block* first_leaf_;  // never changes
+  // The head of level 0, or one that it has replaced.
+  std::atomic<Block*> first_leaf_;
   std::atomic<Block*> spare_{nullptr};
 
   std::atomic<uint64_t> blocks_[kMaxLevels] = {};

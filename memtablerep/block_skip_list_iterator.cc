@@ -11,9 +11,16 @@ namespace {
 // ahead for memory to answer.
 constexpr int kLookAhead = 4;
 
+// The key of a typical entry may lie across two cache lines.
+void PrefetchEntry(uint64_t word) {
+  constexpr int kTypicalKey = 32;
+  __builtin_prefetch(EntryOf(word));
+  __builtin_prefetch(EntryOf(word) + kTypicalKey);
+}
+
 void PrefetchEntries(const Words& words) {
   for (uint64_t w : words.slot) {
-    if (!IsEmpty(w)) __builtin_prefetch(EntryOf(w));
+    if (!IsEmpty(w)) PrefetchEntry(w);
   }
 }
 
@@ -21,7 +28,7 @@ void PrefetchEntries(const Block& block) {
   // Any state of the block will do.
   for (int i = 0; i < Block::kSlots; ++i) {
     const uint64_t word = block.SlotRelaxed(i);
-    if (!IsEmpty(word)) __builtin_prefetch(EntryOf(word));
+    if (!IsEmpty(word)) PrefetchEntry(word);
   }
 }
 
@@ -59,8 +66,7 @@ void BlockSkipList::Iterator::Load(const Block* block) {
   watch_ = FirstEmptySlot(words);
   if (!IsEmpty(next)) {
     BlockOf(next)->Prefetch();
-    const uint64_t begin = uint64_t{DiscOf(next)} << kDiscShift;
-    uint32_t suspects = Scan().in_range(words, begin, kNoWord - begin);
+    uint32_t suspects = SlotsFromDisc(words, DiscOf(next));
     for (; suspects != 0; suspects &= suspects - 1) {
       const int i = __builtin_ctz(suspects);
       if (!IsMoved(ordering, 0, words.slot[i], next)) continue;
@@ -119,12 +125,14 @@ void BlockSkipList::Iterator::Next() {
 // Goes on at the first entry right of the view; not Valid() when there is none.
 void BlockSkipList::Iterator::EnterNext() {
   sibling_ = -1;
-  if (IsEmpty(next_)) {
-    entry_ = nullptr;
-    return;
-  }
-  Load(BlockOf(next_));
-  StandAt(0);  // its low
+  do {
+    if (IsEmpty(next_)) {
+      entry_ = nullptr;
+      return;
+    }
+    Load(BlockOf(next_));
+  } while (view_.count == 0);  // only a head can be empty, or be replaced
+  StandAt(0);
 }
 
 void BlockSkipList::Iterator::Prev() {
@@ -152,13 +160,13 @@ void BlockSkipList::Iterator::EnterPrevious() {
   if (sibling_ < 0) FindSiblings();
   if (sibling_ > 0) BlockOf(siblings_.word[sibling_ - 1])->Prefetch();
   const Block* block =
-      sibling_ < 0 ? list_->first_leaf_ : BlockOf(siblings_.word[sibling_]);
+      sibling_ < 0 ? list_->FirstLeaf() : BlockOf(siblings_.word[sibling_]);
   for (;;) {
     for (;;) {
       const uint64_t next = block->NextAcquire();
       if (BlockOf(next) == right) break;
       // Only where memory was damaged is the sibling none.
-      block = IsEmpty(next) ? list_->first_leaf_ : BlockOf(next);
+      block = IsEmpty(next) ? list_->FirstLeaf() : BlockOf(next);
     }
     Load(block);
     if (BlockOf(next_) == right) break;  // else it was split just now
@@ -218,7 +226,7 @@ void BlockSkipList::Iterator::SeekForPrev(const char* target) {
 
 void BlockSkipList::Iterator::SeekToFirst() {
   sibling_ = -1;
-  Load(list_->first_leaf_);
+  Load(list_->FirstLeaf());
   if (view_.count > 0) {
     StandAt(0);
   } else {

@@ -103,7 +103,8 @@ uint64_t BlockSkipList::CountChildren(const Ordering& ordering, int level,
                                       const Key& from, const Key& to,
                                       Sample* sample) const {
   Path path;
-  const Block* block = Descend(ordering, from, Bound::kNotAbove, level, &path);
+  const Block* block =
+      CurrentHead(Descend(ordering, from, Bound::kNotAbove, level, &path));
   uint64_t count = 0;
   bool inside = false;  // everything in this block is at or above `from`
   while (block != nullptr) {
@@ -160,6 +161,7 @@ double BlockSkipList::EstimateEntries(const Ordering& ordering,
                                       const Block* block, uint64_t seed) {
   double entries = 1;
   for (;;) {
+    block = CurrentHead(block);
     Words words;
     LoadWords(*block, &words);
     const uint64_t next = block->NextAcquire();
@@ -179,7 +181,7 @@ double BlockSkipList::EstimateEntries(const Ordering& ordering,
 // and a null block when the slot picked is empty.
 const char* BlockSkipList::RandomStep(const Block** block, uint64_t bits,
                                       Draw draw) const {
-  const Block& from = **block;
+  const Block& from = *CurrentHead(*block);
   *block = nullptr;
   Words words;
   LoadWords(from, &words);

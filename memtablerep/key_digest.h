@@ -9,7 +9,7 @@
 //                  a < b implies digest(a) <= digest(b)
 //   discriminator  16 bits cut out of a digest for one block's range
 //
-// Nothing here reads past the end of a key. Everything is a pure function.
+// Nothing here reads past the end of a tag. Everything is a pure function.
 #pragma once
 
 #include <algorithm>
@@ -63,12 +63,19 @@ inline uint64_t LoadBigEndian64(const char* p) {
   return v;
 }
 
+// REQUIRES: eight bytes can be read behind each, as behind user keys: the tag.
 inline int CompareBytes(const char* a, size_t a_size, const char* b,
                         size_t b_size) {
   const size_t common = std::min(a_size, b_size);
   // Keys are short: a call of memcmp would take longer than these.
   constexpr size_t kShort = 64;
-  if (common >= 8 && common <= kShort) {
+  if (common < 8) {
+    if (common > 0) {
+      const uint64_t x = LoadBigEndian64(a) >> (64 - 8 * common);
+      const uint64_t y = LoadBigEndian64(b) >> (64 - 8 * common);
+      if (x != y) return x < y ? -1 : 1;
+    }
+  } else if (common <= kShort) {
     for (size_t i = 0;;) {
       const uint64_t x = LoadBigEndian64(a + i);
       const uint64_t y = LoadBigEndian64(b + i);
@@ -76,7 +83,7 @@ inline int CompareBytes(const char* a, size_t a_size, const char* b,
       if (i + 8 == common) break;
       i = std::min(i + 8, common - 8);  // the last two may overlap
     }
-  } else if (common > 0) {
+  } else {
     const int c = std::memcmp(a, b, common);
     if (c != 0) return c;
   }
@@ -158,21 +165,24 @@ inline uint64_t DigitsDigest(const Key& key, size_t offset) {
 // Versions of one user key: newest first.
 inline uint64_t SequenceDigest(const Key& key) { return ~key.sequence; }
 
-// The least and the greatest discriminator. The word of an empty slot holds
-// one more than the greatest, so that it sorts behind every entry.
+// The least and the greatest discriminator of a key. One less is left to what
+// lies below all keys; the word of an empty slot holds one more than the
+// greatest, so that it sorts behind every entry.
+constexpr uint32_t kMinDisc = 1;
 constexpr uint32_t kMaxDisc = 0xFFFE;
 
 inline uint32_t Discriminator(uint64_t digest, uint64_t base, uint32_t shift) {
-  if (digest < base) return 0;
+  if (digest < base) return kMinDisc;
   const uint64_t d = (digest - base) >> shift;
-  return d < kMaxDisc ? static_cast<uint32_t>(d) : kMaxDisc;
+  return d < kMaxDisc - kMinDisc ? static_cast<uint32_t>(d) + kMinDisc
+                                 : kMaxDisc;
 }
 
 // The least shift that spreads digests `base` to `base + span` over the
 // discriminators without running into the greatest.
 inline uint32_t ShiftForSpan(uint64_t span) {
   uint32_t shift = 0;
-  while ((span >> shift) > kMaxDisc) ++shift;
+  while ((span >> shift) > kMaxDisc - kMinDisc) ++shift;
   return shift;
 }
 

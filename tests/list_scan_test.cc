@@ -37,24 +37,31 @@ class ListScanTest : public ::testing::Test {
   std::mt19937_64 random_{test::ProcessSeed()};
 };
 
+// Among words of one discriminator any may be the answer.
 void CheckNearest(const Nearest& nearest, const std::vector<uint64_t>& words,
-                  uint64_t bound) {
-  uint64_t below = kNoWord;
-  uint64_t not_below = kNoWord;
-  bool any_below = false;
-  bool any_not_below = false;
+                  uint32_t disc) {
+  int below = -1;
+  int not_below = kEmptyDisc;
   for (uint64_t w : words) {
-    if (w < bound && (!any_below || w > below)) {
-      below = w;
-      any_below = true;
-    }
-    if (w >= bound && (!any_not_below || w < not_below)) {
-      not_below = w;
-      any_not_below = true;
-    }
+    const int d = static_cast<int>(DiscOf(w));
+    if (DiscOf(w) < disc) below = std::max(below, d);
+    if (DiscOf(w) >= disc) not_below = std::min(not_below, d);
   }
-  ASSERT_EQ(nearest.below, below);
-  ASSERT_EQ(nearest.not_below, not_below);
+  const auto is_one_of_them = [&](uint64_t word) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  };
+  if (below < 0) {
+    ASSERT_EQ(nearest.below, kNoWord);
+  } else {
+    ASSERT_EQ(DiscOf(nearest.below), static_cast<uint32_t>(below));
+    ASSERT_TRUE(is_one_of_them(nearest.below));
+  }
+  if (not_below == kEmptyDisc) {
+    ASSERT_EQ(nearest.not_below, kNoWord);
+  } else {
+    ASSERT_EQ(DiscOf(nearest.not_below), static_cast<uint32_t>(not_below));
+    ASSERT_TRUE(is_one_of_them(nearest.not_below));
+  }
 }
 
 TEST_F(ListScanTest, EveryFormGivesTheSameAnswers) {
@@ -67,20 +74,32 @@ TEST_F(ListScanTest, EveryFormGivesTheSameAnswers) {
       FillAtRandom(&block);
       std::vector<uint64_t> expected;
       for (auto& slot : block.slots) expected.push_back(slot.load());
-      const uint64_t bound =
-          Bits() % 2 == 0 ? AnyWord() : expected[Bits() % expected.size()];
+      const uint32_t disc = DiscOf(
+          Bits() % 2 == 0 ? AnyWord() : expected[Bits() % expected.size()]);
       Words words;
-      const Nearest nearest = (*scan)->load_nearest(block, bound, &words);
+      const Nearest nearest = (*scan)->load_nearest(block, disc, &words);
       ASSERT_TRUE(std::equal(expected.begin(), expected.end(), words.slot));
-      CheckNearest(nearest, expected, bound);
-      CheckNearest((*scan)->nearest(words, bound), expected, bound);
-
-      const uint64_t length = Bits() >> (Bits() % 64);
-      uint32_t in_range = 0;
       for (size_t i = 0; i < expected.size(); ++i) {
-        in_range |= uint32_t{expected[i] - bound < length} << i;
+        ASSERT_EQ(words.disc[i], DiscOf(expected[i]));
       }
-      ASSERT_EQ((*scan)->in_range(words, bound, length), in_range);
+      CheckNearest(nearest, expected, disc);
+      CheckNearest((*scan)->nearest(words, disc), expected, disc);
+
+      const uint32_t count =
+          std::min<uint32_t>(Bits() >> (Bits() % 64) & 0x1FFFF, 0x10000 - disc);
+      uint32_t slots = 0;
+      for (size_t i = 0; i < expected.size(); ++i) {
+        const uint32_t d = DiscOf(expected[i]);
+        slots |= uint32_t{d >= disc && d < disc + count} << i;
+      }
+      ASSERT_EQ((*scan)->slots_with(words, disc, count), slots);
+
+      std::vector<uint64_t> sorted(expected.size());
+      (*scan)->sort(words, sorted.data());
+      std::stable_sort(
+          expected.begin(), expected.end(),
+          [](uint64_t a, uint64_t b) { return DiscOf(a) < DiscOf(b); });
+      ASSERT_EQ(sorted, expected);
     }
   }
   EXPECT_GE(forms, 1);

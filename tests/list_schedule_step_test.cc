@@ -192,6 +192,30 @@ TEST_P(BytewiseScheduleTest, AppendersAndReaders) {
                {"i900 i901 i902", "f899 c900 f901", "L"}));
 }
 
+// Inserts right behind the finger's last one, beside others that end there.
+TEST_P(BytewiseScheduleTest, AppendersWithFingers) {
+  RunAll(Plain("AppendersWithFingers", FullLeaves(1),
+               {"g900 g904 g902", "g901 g903", "i899"}));
+  RunAll(Plain("AppendersWithFingers", {},
+               {"g900 g901 g902 g904", "i903 g901 f902"}));
+}
+
+// The first head has labels, and is replaced by one of digests when it is full.
+TEST_P(BytewiseScheduleTest, ReplacedHead) {
+  RunAll(Plain("ReplacedHead", Keys(150, kSlots, 10),
+               {"i145 i144", "i146 i155 f144", "F"}));
+  RunAll(Plain("ReplacedHead", Keys(150, kSlots, 10),
+               {"i145 i144 i143", "h146 h145", "L"}));
+}
+
+// Labels are used up below, and so are the heads of the levels above.
+TEST_P(BytewiseScheduleTest, DescendingInserts) {
+  for (int count = 22; count <= 34; count += 3) {
+    RunAll(Plain("DescendingInserts", Keys(200, count, -1),
+                 {"i110 i109", "g108 g107 i110", "f108"}));
+  }
+}
+
 TEST_P(BytewiseScheduleTest, SplitBetweenNeighbours) {
   RunAll(
       Plain("SplitBetweenNeighbours", FullLeaves(3), {"i115", "i116", "i115"}));
@@ -338,6 +362,16 @@ TEST(OtherOrderScheduleTest, SwitchToLabels) {
           SameSequence,
           Keys(100, 3 * kSlots, 10),
           {"i105", "i500 i103 f100"}});
+}
+
+TEST(OtherOrderScheduleTest, SwitchWithFingers) {
+  RunAll({"SwitchWithFingers",
+          CompareWithZFirst,
+          KeyOrder::kAuto,
+          KeyWithZ,
+          SameSequence,
+          Keys(100, kSlots, 10),
+          {"g300 g301 g302", "g303 g500 g304", "i501 f301"}});
 }
 
 TEST(OtherOrderScheduleTest, SwitchAndDuplicates) {
