@@ -272,7 +272,7 @@ TEST(DbWalDamageTest, APrefixOrARefusal) {
   ASSERT_GT(sound.size(), 1000u);
   Random random(TestSeed());
   int refused = 0, shortened = 0;
-  for (size_t round = 0; round < Scaled(200); ++round) {
+  for (size_t round = 0; round < Scaled(400); ++round) {
     const std::string copy = dir.Sub("copy");
     std::filesystem::remove_all(copy);
     std::filesystem::copy(db_dir, copy);

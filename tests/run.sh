@@ -12,22 +12,24 @@ set -euo pipefail
 BUILD=$FASTSKIP_ROOT/build
 JOBS=2  # of ctest: the tests have threads of their own
 STEPS="packages build java asan tsan in-tree-make"
-LONG_STEPS="$STEPS in-tree-cmake db-stress planted-bugs"
+LONG_STEPS="$STEPS in-tree-cmake scaled fuzz crash db-stress planted-bugs"
+SCALED_PERCENT=${FASTSKIP_TEST_PERCENT:-500}
+FUZZ_RUNS=2000000
+FUZZ_SECONDS=300
+CRASH_KILLS=700
 PACKAGES="$FASTSKIP_BUILD_PACKAGES $ROCKSDB_SOURCE_PACKAGES
   libgtest-dev clang libclang-rt-dev spin gnuplot-nox openjdk-17-jdk-headless"
 PASSED=0
 FAILED=0
 SKIPPED=0
-LONG=
 
 usage() {
   cat <<EOF
 usage: tests/run.sh [option...]
 
   --only STEP       run this step alone (may be given several times)
-  --in-tree-cmake   also build RocksDB with its CMake (another 12 minutes)
-  --long            all steps, and five times the operations in the tests that
-                    FASTSKIP_TEST_PERCENT scales
+  --in-tree-cmake   also build RocksDB with its CMake (another quarter of an hour)
+  --long            all steps (hours where ccache has nothing yet)
   --jobs N          tests at a time ($JOBS)
   --help            this
 
@@ -44,11 +46,21 @@ Steps, in their order:
   in-tree-make   fastskip as a plugin in Debian's RocksDB source package, built
                  with Make: db_bench and memtable_bench, compared with
                  skip_list
-  in-tree-cmake  the same, built with RocksDB's CMake (not run by default)
-  db-stress      RocksDB's own crash test over fastskip: 100 kills (not run by
-                 default; tests/db_stress/run.sh)
+
+and, not by default:
+
+  in-tree-cmake  the same, built with RocksDB's CMake
+  scaled         the tests that FASTSKIP_TEST_PERCENT scales, with $SCALED_PERCENT % of
+                 their operations: more than 50 million inserts checked for
+                 linearizability, 5,000 freezes, 2,000 damaged WALs, 201 logs of
+                 operations
+  fuzz           libFuzzer with AddressSanitizer and UBSan: $FUZZ_RUNS runs of
+                 short inputs, then long ones for $FUZZ_SECONDS s, and the option texts
+  crash          tools/crash_test: $CRASH_KILLS kills
+  db-stress      RocksDB's own crash test over fastskip: 100 kills
+                 (tests/db_stress/run.sh)
   planted-bugs   every bug of tests/planted_bugs must be caught, and the larger
-                 cases of tests/model checked (not run by default)
+                 cases of tests/model checked
 
 Everything is kept in build/, and compilations in ccache: a second run builds
 only what changed. Random tests print FASTSKIP_TEST_SEED and take it back.
@@ -69,7 +81,6 @@ while [ $# -gt 0 ]; do
     --in-tree-cmake) STEPS="$STEPS in-tree-cmake" ;;
     --long)
       STEPS=$LONG_STEPS
-      LONG=yes
       ;;
     --jobs)
       [ $# -ge 2 ] || die "--jobs needs a number (see --help)."
@@ -103,48 +114,86 @@ count_ctest() {
   SKIPPED=$((SKIPPED + skipped))
 }
 
-# cmake_tests <name> <cmake argument...>: builds in build/<name> and runs ctest.
-cmake_tests() {
+# cmake_build <name> <cmake argument...>: builds in build/<name>.
+cmake_build() {
   local dir=$BUILD/$1
   shift
   # shellcheck disable=SC2046  # a list of words
-  cmake -S "$FASTSKIP_ROOT" -B "$dir" -DFASTSKIP_BUILD_TESTS=ON \
-    -DFASTSKIP_WERROR=ON $(cmake_launcher) "$@" || return 1
-  cmake --build "$dir" -j "$(job_count)" || return 1
-  rm -f "$dir/junit.xml"
-  (cd "$dir" && ctest -j "$JOBS" --no-tests=error --output-on-failure \
-    --output-junit "$dir/junit.xml")
+  cmake -S "$FASTSKIP_ROOT" -B "$dir" -DFASTSKIP_WERROR=ON $(cmake_launcher) \
+    "$@" && cmake --build "$dir" -j "$(job_count)"
 }
+CLANG="-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++"
+
+# run_ctest <name> <junit file> <ctest argument...>: in build/<name>.
+run_ctest() {
+  local dir=$BUILD/$1 junit=$2
+  shift 2
+  (cd "$dir" && ctest -j "$JOBS" --no-tests=error --output-on-failure \
+    --output-junit "$junit" "$@")
+}
+
+# cmake_tests <name> <cmake argument...>: builds the tests and runs all.
+cmake_tests() {
+  cmake_build "$@" -DFASTSKIP_BUILD_TESTS=ON &&
+    run_ctest "$1" "$(junit_of_build "$1")"
+}
+junit_of_build() { echo "$BUILD/$1/junit.xml"; }
 
 step_packages() {
   # shellcheck disable=SC2086  # a list of words
   install_packages $PACKAGES
 }
 
-# scale_tests <percent>: five times that in the long form, which the sanitizers
-# would reduce by themselves otherwise. Leaves the caller's own choice alone.
-scale_tests() {
-  [ -z "$LONG" ] ||
-    export FASTSKIP_TEST_PERCENT="${FASTSKIP_TEST_PERCENT:-$((5 * $1))}"
-}
-
-step_build() {
-  scale_tests 100
-  cmake_tests out
-}
+step_build() { cmake_tests out; }
 step_java() {
   FASTSKIP_SO=$BUILD/out/libfastskip.so \
     "$FASTSKIP_ROOT/tests/java/java_example.sh"
 }
-step_asan() {
-  scale_tests 40
-  cmake_tests asan -DFASTSKIP_SANITIZE=address -DCMAKE_C_COMPILER=clang \
-    -DCMAKE_CXX_COMPILER=clang++
+# shellcheck disable=SC2086  # lists of words
+step_asan() { cmake_tests asan -DFASTSKIP_SANITIZE=address $CLANG; }
+# shellcheck disable=SC2086
+step_tsan() { cmake_tests tsan -DFASTSKIP_SANITIZE=thread $CLANG; }
+
+step_scaled() {
+  cmake_build out -DFASTSKIP_BUILD_TESTS=ON || return 1
+  FASTSKIP_TEST_PERCENT=$SCALED_PERCENT run_ctest out "$BUILD/out/scaled.xml" \
+    -R 'list_stress|list_order|list_schedule.*(/Auto|OtherOrder)|fault_|DbWalDamage|DbFault|DbChurn|metamorphic|fuzz_replay'
 }
-step_tsan() {
-  scale_tests 20
-  cmake_tests tsan -DFASTSKIP_SANITIZE=thread -DCMAKE_C_COMPILER=clang \
-    -DCMAKE_CXX_COMPILER=clang++
+
+# Two at a time. A finding ends it, and stays in build/fuzz/found.
+step_fuzz() {
+  local dir=$BUILD/fuzz/tests/fuzz found=$BUILD/fuzz/found n
+  local corpus=$FASTSKIP_ROOT/tests/fuzz/corpus
+  # shellcheck disable=SC2086  # a list of words
+  cmake_build fuzz -DFASTSKIP_BUILD_FUZZERS=ON -DFASTSKIP_BUILD_SHARED=OFF \
+    $CLANG || return 1
+  mkdir -p "$found"
+  for n in 1 2; do mkdir -p "$found/short$n" "$found/long$n" "$found/options$n"; done
+  in_pairs "$dir/rep_fuzzer" -runs=$((FUZZ_RUNS / 2)) -max_len=200 \
+    "$found/short%" &&
+    in_pairs "$dir/rep_fuzzer" -max_total_time="$FUZZ_SECONDS" "$found/long%" \
+      "$corpus/rep" &&
+    in_pairs "$dir/options_fuzzer" -max_total_time=$((FUZZ_SECONDS / 5)) \
+      "$found/options%" "$corpus/options"
+}
+
+# in_pairs <fuzzer> <argument...>: runs it twice at once, with 1 and 2 for each
+# "%" of the arguments.
+in_pairs() {
+  local first
+  (cd "$BUILD/fuzz/found" && exec "${@//%/1}" -print_final_stats=1 2>&1) &
+  first=$!
+  if (cd "$BUILD/fuzz/found" && exec "${@//%/2}" -print_final_stats=1 2>&1); then
+    wait $first
+  else
+    kill $first
+    return 1
+  fi
+}
+
+step_crash() {
+  cmake_build out -DFASTSKIP_BUILD_TESTS=ON || return 1
+  "$BUILD/out/tools/crash_test" --kills="$CRASH_KILLS"
 }
 
 # Compares skip_list and fastskip in a db_bench that has fastskip built in.
@@ -195,8 +244,9 @@ run_step() {
   local failed_before=$FAILED
   step "$name"
   case $name in
-    build) junit=$BUILD/out/junit.xml ;;
-    asan | tsan) junit=$BUILD/$name/junit.xml ;;
+    build) junit=$(junit_of_build out) ;;
+    asan | tsan) junit=$(junit_of_build "$name") ;;
+    scaled) junit=$BUILD/out/scaled.xml ;;
   esac
   [ -z "$junit" ] || rm -f "$junit"
   ("step_$name") >"$log" 2>&1 </dev/null || ok=no
