@@ -49,6 +49,12 @@ DEFINE_string(clock, "wall",
               "wall, or cpu: the time that the threads were running, which "
               "leaves out what other programs took of a busy machine, and "
               "what threads waited for each other. Latencies are wall time");
+DEFINE_string(pages, "reused",
+              "Memory that memtables are filled into: reused (pages that the "
+              "process has, as when it has flushed memtables before), or fresh "
+              "(pages that the kernel provides and clears on first touch, as "
+              "for the first memtable: that time is no memtable's doing, and "
+              "depends on the machine)");
 DEFINE_uint64(reads, 0, "Lookups of a round (0: as many as entries)");
 DEFINE_uint64(round_entries, 200000,
               "Small memtables are made and measured several times in a "
@@ -125,6 +131,11 @@ Request RequestOfFlags() {
   } else if (FLAGS_clock != "wall") {
     throw BadRequest("there is no clock '" + FLAGS_clock + "'");
   }
+  if (FLAGS_pages == "fresh") {
+    request.fresh_pages = true;
+  } else if (FLAGS_pages != "reused") {
+    throw BadRequest("there are no pages '" + FLAGS_pages + "'");
+  }
   request.reads = FLAGS_reads;
   request.round_entries = FLAGS_round_entries;
   request.comparator = FLAGS_comparator;
@@ -175,6 +186,7 @@ void Describe(int argc, const std::vector<std::string>& arguments,
       {"in_tree", FASTSKIP_IN_TREE ? "true" : "false"},
       {"assertions", HasAssertions() ? "true" : "false"},
       {"clock", Quoted(FLAGS_clock)},
+      {"pages", Quoted(FLAGS_pages)},
       {"key_comparator", Quoted(FLAGS_key_comparator)},
       {"comparator", Quoted(FLAGS_comparator)},
       {"value_size", std::to_string(FLAGS_value_size)},
@@ -201,6 +213,18 @@ void Write(const std::string& text, const std::string& name,
   if (!*file) throw std::runtime_error("writing " + name + " failed");
 }
 
+// RocksDB's arena takes blocks of a megabyte from malloc. Left alone, malloc
+// gives some back to the kernel, depending on what ran before.
+void ConfigureMalloc(bool fresh_pages) {
+  if (fresh_pages) {
+    mallopt(M_MMAP_THRESHOLD, 256 << 10);  // each block is a mapping of its own
+  } else {
+    mallopt(M_MMAP_MAX, 0);         // all come from the heap,
+    mallopt(M_TRIM_THRESHOLD, -1);  // which keeps them,
+    mallopt(M_ARENA_MAX, 1);        // and there is one, for all threads
+  }
+}
+
 int Main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv, argv + argc);
   gflags::SetUsageMessage(
@@ -220,11 +244,10 @@ int Main(int argc, char** argv) {
         "would mislead. tools/memtable_bench.sh builds both for release; "
         "--allow_debug runs all the same");
   }
-  // Each memtable then starts on fresh pages, as a first memtable of a process
-  // does, whatever ran before.
-  mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  const Request request = RequestOfFlags();
+  ConfigureMalloc(request.fresh_pages);
   RegisterFastSkip();
-  Bench bench(RequestOfFlags());
+  Bench bench(request);
   std::ofstream json = Open(FLAGS_json), csv = Open(FLAGS_csv);
   Report report = bench.Run();
   Describe(static_cast<int>(arguments.size()), arguments, &report);

@@ -35,6 +35,7 @@ says "no operation 'nosuch'" bench --benchmarks=insert,nosuch
 says "no keys 'nosuch'" bench --keys=nosuch
 says "no comparator 'nosuch'" bench --comparator=nosuch
 says "no clock 'nosuch'" bench --clock=nosuch
+says "no pages 'nosuch'" bench --pages=nosuch
 says "'many' is no number" bench --entries=many
 says "one writer at a time" bench --memtablerep=vector --writers=2
 says "needs a prefix size" bench --memtablerep=prefix_hash
@@ -82,6 +83,8 @@ expect "all keys, by suffix" bench --keys=$all --comparator=suffix
 expect "all keys, reversed, several threads" bench --keys=$all \
   --comparator=reverse --writers=4 --readers=3 \
   --benchmarks=insert,get,seek,scan,getbeside
+expect "fresh pages" bench --pages=fresh --csv="$SCRATCH/csv"
+expect "fresh pages are named" grep -q 'on_fresh_pages' "$SCRATCH/csv"
 expect "without values, concurrent calls, processor time" bench \
   --value_size=0 --insert_concurrently --clock=cpu
 expect "values of 4 KB, other memtables" bench --value_size=4096 --entries=300 \

@@ -41,6 +41,9 @@ struct Request {
   std::string comparator;
   OrderBy order_by = OrderBy::kOwn;
   size_t prefix_size = 0;  // 0: no prefix extractor
+  // Each memtable on pages that the kernel has yet to provide; else on those
+  // that memtables before it have left to malloc.
+  bool fresh_pages = false;
   bool latency = false;
   bool counters = false;
   uint64_t seed = 1;
@@ -77,6 +80,7 @@ class Bench {
   using Rows = std::map<Operation, std::vector<Row>>;  // one per memtable
   void AddLatencies(const Load& load, Rows* rows);
   void AddCounts(const Load& load, Rows* rows, std::vector<Counters>* counters);
+  static void TouchPages(uint64_t bytes);
   void RunLoad(const Load& load, Report* report);
   std::vector<Share> RunRound(const Load& load, uint32_t round, Pass pass);
   void RunMemtable(const Memtable& memtable, const Work& work, Pass pass,

@@ -231,6 +231,7 @@ std::string AsCsv(const Report& report) {
   for (const Row& row : report.rows) {
     std::string keys = row.keys + " keys";
     if (!report.order.empty()) keys += " by " + report.order;
+    if (report.fresh_pages) keys += " on fresh pages";
     std::replace(keys.begin(), keys.end(), ' ', '_');
     for (size_t i = 0; i < row.rounds.size(); ++i) {
       // Answers that differ never get here.

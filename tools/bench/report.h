@@ -36,8 +36,9 @@ struct Counters {
 struct Report {
   // Name and text of JSON: what was run, where, how.
   std::vector<std::pair<std::string, std::string>> setting;
-  std::string order;  // of user keys, "" for by their bytes
-  std::string base;   // the memtable that ratios refer to
+  std::string order;         // of user keys, "" for by their bytes
+  bool fresh_pages = false;  // see Request
+  std::string base;          // the memtable that ratios refer to
   std::vector<Row> rows;
   std::vector<Counters> counters;
 };

@@ -265,6 +265,7 @@ run_memtable_bench() {
   BENCH_PARTS=0
   progress "memtables by themselves"
   memtable_bench_part --entries="$NUM" --latency --counters
+  memtable_bench_part --entries="$NUM" --pages=fresh $few
   memtable_bench_part --entries="$((NUM / 500)),$((NUM / 50))"
   memtable_bench_part --entries="$((NUM * 4)),$((NUM * 10))" $few
   memtable_bench_part --entries="$NUM" --writers=2 --readers=2 $few
