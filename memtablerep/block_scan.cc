@@ -33,9 +33,6 @@ namespace {
 // and those below it last.
 using Distance = uint16_t;
 
-constexpr uint32_t kAllSlots =
-    static_cast<uint32_t>((uint64_t{1} << Block::kSlots) - 1);
-
 namespace portable {
 
 uint32_t SlotsWith(const Words& words, uint32_t first, uint32_t count) {
@@ -148,6 +145,9 @@ FASTSKIP_TARGET Discs LoadDiscs(const Words& words) {
   const auto* const from = reinterpret_cast<const __m256i*>(words.disc);
   return {_mm256_load_si256(from), _mm256_load_si256(from + 1)};
 }
+
+constexpr uint32_t kAllSlots =
+    static_cast<uint32_t>((uint64_t{1} << Block::kSlots) - 1);
 
 // A bit for each slot whose 16 bits are set.
 FASTSKIP_TARGET uint32_t MaskOf(__m256i front, __m256i back) {
