@@ -41,7 +41,9 @@ notices 'get did not find each key' bench lost get --keys=sequential --writers=2
 notices 'seek did not find each key' bench lost seek --keys=sequential
 # (The 901st of 901 versions.)
 notices 'answer differently.* get' bench stale get --keys=onekey --entries=901
-notices 'readers beside writers' bench missed getbeside --keys=sequential
+# Enough of them for the readers to look up a hundred keys meanwhile.
+notices 'readers beside writers' bench missed getbeside --keys=sequential \
+  --entries=200000
 
 all=fillseq,fillrandom,overwrite,readrandom,readmissing,seekrandom,readseq,readreverse,readwhilewriting,seekrandomwhilewriting,mixed
 expect "compare: no fault" compare nothing $all --rounds=1 --ldb=ldb
