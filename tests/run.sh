@@ -79,9 +79,7 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     --in-tree-cmake) STEPS="$STEPS in-tree-cmake" ;;
-    --long)
-      STEPS=$LONG_STEPS
-      ;;
+    --long) STEPS=$LONG_STEPS ;;
     --jobs)
       [ $# -ge 2 ] || die "--jobs needs a number (see --help)."
       JOBS=$2
