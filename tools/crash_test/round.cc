@@ -112,11 +112,6 @@ void Round::ChooseMemtableOptions(Random* random) {
     options.memtable_whole_key_filtering = OneIn(random, 2);
   }
   prefix_hints = OneIn(random, 3);
-  // A purged memtable stays in memory: without a WAL a flush is no promise.
-  if (wal != Wal::kNone && !options.atomic_flush && !transactions &&
-      OneIn(random, 8)) {
-    options.experimental_mempurge_threshold = 1.0;
-  }
   if (OneIn(random, 4)) {
     // The flushes by hand, which atomic_flush does without, end any stall.
     stalls = !options.atomic_flush && OneIn(random, 2);
@@ -186,7 +181,6 @@ std::string Round::Describe() const {
       {options.inplace_update_support, "in_place"},
       {options.avoid_flush_during_recovery, "keep_memtables"},
       {options.memtable_protection_bytes_per_key > 0, "protection"},
-      {options.experimental_mempurge_threshold > 0, "mempurge"},
       {options.write_buffer_manager != nullptr, "buffer_manager"},
       {stalls, "stall"},
       {merge, "merge"},
