@@ -80,7 +80,7 @@ Nearest LoadNearest(const Block& block, uint32_t disc, Words* words) {
 
 // Each word's place is the number of words that come before it: there are no
 // branches to mispredict. Four at a time, so that compilers make vectors of it.
-void Sort(const Words& words, uint64_t* sorted) {
+int Sort(const Words& words, uint64_t* sorted) {
   constexpr int kSlotBits = 5;
   static_assert(Block::kSlots <= 1 << kSlotBits, "a slot's number fits");
   constexpr int kLanes = 4;
@@ -104,6 +104,7 @@ void Sort(const Words& words, uint64_t* sorted) {
     place[j + 3] = d;
   }
   for (int i = 0; i < Block::kSlots; ++i) sorted[place[i]] = words.slot[i];
+  return Block::kSlots - __builtin_popcount(SlotsWith(words, kEmptyDisc, 1));
 }
 
 constexpr BlockScan kScan{LoadNearest, FindNearest, SlotsWith, Sort};
@@ -244,36 +245,51 @@ FASTSKIP_ENTRY uint32_t SlotsWith(const Words& words, uint32_t first,
                 _mm256_cmpeq_epi16(_mm256_min_epu16(back, most), back));
 }
 
-// As the portable form does, all places at once.
-FASTSKIP_ENTRY void Sort(const Words& words, uint64_t* sorted) {
+// Ones for the lanes behind lane k, when loaded from 15 - k on.
+alignas(64) constexpr int16_t kBehind[32] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                             0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1,
+                                             1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+
+// As the portable form does, all places at once: each word in turn is counted
+// in the lanes that it comes before. Those are the lanes behind its own with no
+// less a discriminator, "x + 1 > d", and the lanes in front with a greater one.
+// (The greatest, of empty slots, has no x + 1: these get the same place.)
+FASTSKIP_ENTRY int Sort(const Words& words, uint64_t* sorted) {
   const __m256i sign = _mm256_set1_epi16(INT16_MIN);  // compares are signed
+  const __m256i ones = _mm256_set1_epi16(1);
   const Discs discs = LoadDiscs(words);
   const __m256i front = _mm256_xor_si256(discs.front, sign);
   const __m256i back = _mm256_xor_si256(discs.back, sign);
-  const __m256i numbers =
-      _mm256_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  const __m256i back_numbers = _mm256_add_epi16(numbers, _mm256_set1_epi16(16));
+  const __m256i back_and_one = _mm256_adds_epi16(back, ones);
+  alignas(32) int16_t disc[Words::kLanes];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(disc), front);
+  _mm256_store_si256(reinterpret_cast<__m256i*>(disc + 16), back);
   __m256i front_places = _mm256_setzero_si256();
   __m256i back_places = _mm256_setzero_si256();
-  for (int i = 0; i < Block::kSlots; ++i) {
-    const __m256i disc = _mm256_xor_si256(
-        _mm256_set1_epi16(static_cast<int16_t>(words.disc[i])), sign);
-    const __m256i number = _mm256_set1_epi16(static_cast<int16_t>(i));
-    // Minus one where slot i comes before the lane's.
-    const auto before = [&](__m256i lanes,
-                            __m256i lane_numbers) FASTSKIP_ENTRY {
-      return _mm256_or_si256(
-          _mm256_cmpgt_epi16(lanes, disc),
-          _mm256_and_si256(_mm256_cmpeq_epi16(lanes, disc),
-                           _mm256_cmpgt_epi16(lane_numbers, number)));
-    };
-    front_places = _mm256_sub_epi16(front_places, before(front, numbers));
-    back_places = _mm256_sub_epi16(back_places, before(back, back_numbers));
+  for (int i = 0; i < 16; ++i) {
+    const __m256i word = _mm256_set1_epi16(disc[i]);
+    const __m256i behind =
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kBehind + 15 - i));
+    front_places = _mm256_sub_epi16(
+        front_places,
+        _mm256_cmpgt_epi16(_mm256_adds_epi16(front, behind), word));
+    back_places =
+        _mm256_sub_epi16(back_places, _mm256_cmpgt_epi16(back_and_one, word));
+  }
+  for (int i = 16; i < Block::kSlots; ++i) {
+    const __m256i word = _mm256_set1_epi16(disc[i]);
+    const __m256i behind =
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kBehind + 31 - i));
+    front_places =
+        _mm256_sub_epi16(front_places, _mm256_cmpgt_epi16(front, word));
+    back_places = _mm256_sub_epi16(
+        back_places, _mm256_cmpgt_epi16(_mm256_adds_epi16(back, behind), word));
   }
   alignas(32) uint16_t places[Words::kLanes];
   _mm256_store_si256(reinterpret_cast<__m256i*>(places), front_places);
   _mm256_store_si256(reinterpret_cast<__m256i*>(places + 16), back_places);
   for (int i = 0; i < Block::kSlots; ++i) sorted[places[i]] = words.slot[i];
+  return Block::kSlots - __builtin_popcount(SlotsWith(words, kEmptyDisc, 1));
 }
 
 constexpr BlockScan kScan{LoadNearest, FindNearest, SlotsWith, Sort};

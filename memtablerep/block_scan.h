@@ -47,8 +47,9 @@ struct BlockScan {
   // Bit i: the discriminator of slot i is one of `count` from `first` on.
   // REQUIRES: first + count <= 65536
   uint32_t (*slots_with)(const Words& words, uint32_t first, uint32_t count);
-  // Copies the words to `sorted` by discriminator, then slot.
-  void (*sort)(const Words& words, uint64_t* sorted);
+  // Copies the words that hold something to `sorted`, which has room for all
+  // words, by discriminator, then slot; returns their number.
+  int (*sort)(const Words& words, uint64_t* sorted);
 };
 
 // Every form that this processor can run, the portable one first, the best

@@ -95,11 +95,14 @@ TEST_F(ListScanTest, EveryFormGivesTheSameAnswers) {
       ASSERT_EQ((*scan)->slots_with(words, disc, count), slots);
 
       std::vector<uint64_t> sorted(expected.size());
-      (*scan)->sort(words, sorted.data());
+      const int filled_slots = (*scan)->sort(words, sorted.data());
       std::stable_sort(
           expected.begin(), expected.end(),
           [](uint64_t a, uint64_t b) { return DiscOf(a) < DiscOf(b); });
-      ASSERT_EQ(sorted, expected);
+      const auto filled =
+          std::find_if(expected.begin(), expected.end(), IsEmpty);
+      ASSERT_EQ(filled_slots, filled - expected.begin());
+      ASSERT_TRUE(std::equal(expected.begin(), filled, sorted.begin()));
     }
   }
   EXPECT_GE(forms, 1);
