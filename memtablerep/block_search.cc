@@ -106,18 +106,20 @@ void LocateByDisc(const Ordering& ordering, int level, const Key& key,
 }
 
 void SortByDisc(const Words& words, SortedWords* sorted) {
-  Scan().sort(words, sorted->word);
-  sorted->count =
-      Block::kSlots - __builtin_popcount(SlotsWithDisc(words, kEmptyDisc));
+  sorted->count = Scan().sort(words, sorted->word);
 }
 
-// A binary search over the labels. Words that share a label, which is rare,
-// are ranked one by one, as ties of a discriminator are.
+// A binary search over the labels. Its comparisons wait for one another, so
+// memory is asked for all keys at once. Words that share a label, which is
+// rare, are ranked one by one, as ties of a discriminator are.
 void LocateByLabel(const Ordering& ordering, int level, const Key& key,
                    Visit* visit) {
   SortedWords sorted;
   SortByDisc(visit->words, &sorted);
   const uint64_t* const word = sorted.word;
+  for (int i = 0; i < sorted.count; ++i) {
+    __builtin_prefetch(LowOf(level, word[i]));
+  }
   Neighbours& near = visit->near;
   near = Neighbours();
   int low = 0;
@@ -138,14 +140,13 @@ void LocateByLabel(const Ordering& ordering, int level, const Key& key,
       continue;
     }
     const int c = CompareWord(ordering, level, word[middle], key);
-    if (c < 0) {
-      near.pred = word[middle];
-      low = middle + 1;
-    } else {
-      near.succ = word[middle];
-      near.equal = c == 0;
-      high = middle;
-    }
+    // Selected, not branched to: either way is as likely as the other.
+    const bool below = c < 0;
+    near.pred = below ? word[middle] : near.pred;
+    near.succ = below ? near.succ : word[middle];
+    near.equal |= c == 0;
+    low = below ? middle + 1 : low;
+    high = below ? high : middle;
   }
   near.pred_compared = near.succ_compared = true;
 }
