@@ -227,8 +227,18 @@ class BlockSkipList::Iterator {
   bool Valid() const { return entry_ != nullptr; }
   // REQUIRES of the next three: Valid()
   const char* key() const { return entry_; }
-  void Next();
-  void Prev();
+  void Next() {
+    if (position_ < 0 || Changed()) Refresh();
+    if (position_ + 1 == view_.count) return EnterNext();
+    StandAt(position_ + 1);
+    if (position_ == kLookAhead) LookAhead();
+  }
+  void Prev() {
+    if (position_ < 0 || Changed()) Refresh();
+    if (position_ <= 0) return EnterPrevious();
+    StandAt(position_ - 1);
+    if (position_ == kLookAhead) LookBack();
+  }
   // To the first entry not below `key`.
   void Seek(const char* key);
   // To the last entry not above `key`.
@@ -237,10 +247,27 @@ class BlockSkipList::Iterator {
   void SeekToLast();
 
  private:
+  // Where in a block a scan asks for the entries of the next one: far enough
+  // ahead for memory to answer.
+  static constexpr int kLookAhead = 4;
+
+  // Whether an insert or a split has touched the block since the view was
+  // taken. An insert goes to the lowest slot that is empty or moved, and
+  // nowhere else: while that slot and `next` are as they were, nothing was
+  // added.
+  bool Changed() const {
+    return block_->NextRelaxed() != next_ ||
+           (watch_ >= 0 && block_->SlotRelaxed(watch_) != watched_);
+  }
+  // In the view.
+  void StandAt(int position) {
+    position_ = position;
+    entry_ = EntryOf(view_.word[position]);
+  }
   void StandAt(const Block* block, const char* entry);
-  void StandAt(int position);
   void Load(const Block* block);
-  bool Changed() const;
+  void LookAhead() const;
+  void LookBack() const;
   void EnterNext();
   void Refresh();
   void EnterPrevious();

@@ -7,28 +7,20 @@ namespace fastskip {
 
 namespace {
 
-// Where in a block a scan asks for the entries of the next one: far enough
-// ahead for memory to answer.
-constexpr int kLookAhead = 4;
-
-// The key of a typical entry may lie across two cache lines.
-void PrefetchEntry(uint64_t word) {
+// The key of a typical entry may lie across two cache lines. `instead` is asked
+// for where the slot is empty, which a branch would often mispredict.
+void PrefetchEntry(uint64_t word, const Block& instead) {
   constexpr int kTypicalKey = 32;
-  __builtin_prefetch(EntryOf(word));
-  __builtin_prefetch(EntryOf(word) + kTypicalKey);
-}
-
-void PrefetchEntries(const Words& words) {
-  for (uint64_t w : words.slot) {
-    if (!IsEmpty(w)) PrefetchEntry(w);
-  }
+  const char* const at =
+      IsEmpty(word) ? reinterpret_cast<const char*>(&instead) : EntryOf(word);
+  __builtin_prefetch(at);
+  __builtin_prefetch(at + kTypicalKey);
 }
 
 void PrefetchEntries(const Block& block) {
   // Any state of the block will do.
   for (int i = 0; i < Block::kSlots; ++i) {
-    const uint64_t word = block.SlotRelaxed(i);
-    if (!IsEmpty(word)) PrefetchEntry(word);
+    PrefetchEntry(block.SlotRelaxed(i), block);
   }
 }
 
@@ -40,12 +32,6 @@ void BlockSkipList::Iterator::StandAt(const Block* block, const char* entry) {
   entry_ = entry;
   position_ = -1;
   sibling_ = -1;
-}
-
-// In the view.
-void BlockSkipList::Iterator::StandAt(int position) {
-  position_ = position;
-  entry_ = EntryOf(view_.word[position]);
 }
 
 // Takes a view of `block`: its live words in order, the state of `next` they
@@ -62,7 +48,6 @@ void BlockSkipList::Iterator::Load(const Block* block) {
   }
   block_ = block;
   next_ = next;
-  PrefetchEntries(words);
   watch_ = FirstEmptySlot(words);
   if (!IsEmpty(next)) {
     BlockOf(next)->Prefetch();
@@ -84,22 +69,16 @@ void BlockSkipList::Iterator::Load(const Block* block) {
   }
 }
 
-// Whether an insert or a split has touched the block since the view was taken.
-// An insert goes to the lowest slot that is empty or moved, and nowhere else:
-// while that slot and `next` are as they were, nothing was added.
-bool BlockSkipList::Iterator::Changed() const {
-  return block_->NextRelaxed() != next_ ||
-         (watch_ >= 0 && block_->SlotRelaxed(watch_) != watched_);
-}
-
 // Takes a new view and stands at the same entry in it. The entry is where it
 // was, or was moved right by splits.
 void BlockSkipList::Iterator::Refresh() {
   for (const Block* block = block_;; block = BlockOf(next_)) {
+    PrefetchEntries(*block);
     Load(block);
     for (int i = 0; i < view_.count; ++i) {
       if (EntryOf(view_.word[i]) == entry_) {
         position_ = i;
+        if (i > kLookAhead) LookAhead();
         return;
       }
     }
@@ -110,16 +89,12 @@ void BlockSkipList::Iterator::Refresh() {
   }
 }
 
-void BlockSkipList::Iterator::Next() {
-  if (position_ < 0 || Changed()) Refresh();
-  if (position_ + 1 == view_.count) {
-    EnterNext();
-    return;
-  }
-  StandAt(position_ + 1);
-  if (position_ == kLookAhead && !IsEmpty(next_)) {
-    PrefetchEntries(*BlockOf(next_));
-  }
+void BlockSkipList::Iterator::LookAhead() const {
+  if (!IsEmpty(next_)) PrefetchEntries(*BlockOf(next_));
+}
+
+void BlockSkipList::Iterator::LookBack() const {
+  if (sibling_ > 0) PrefetchEntries(*BlockOf(siblings_.word[sibling_ - 1]));
 }
 
 // Goes on at the first entry right of the view; not Valid() when there is none.
@@ -130,21 +105,10 @@ void BlockSkipList::Iterator::EnterNext() {
       entry_ = nullptr;
       return;
     }
+    if (view_.count <= kLookAhead) LookAhead();
     Load(BlockOf(next_));
   } while (view_.count == 0);  // only a head can be empty, or be replaced
   StandAt(0);
-}
-
-void BlockSkipList::Iterator::Prev() {
-  if (position_ < 0 || Changed()) Refresh();
-  if (position_ <= 0) {
-    EnterPrevious();
-    return;
-  }
-  StandAt(position_ - 1);
-  if (position_ == kLookAhead && sibling_ > 0) {
-    PrefetchEntries(*BlockOf(siblings_.word[sibling_ - 1]));
-  }
 }
 
 // Goes on at the last entry of the block whose `next` is block_; not Valid()
