@@ -372,9 +372,10 @@ void BlockSkipList::Split(const Ordering& ordering, Block* left,
   }
   Block* right = NewBlock(left->level);
   // Where discriminators have become useless, a new block that tells the keys
-  // apart takes all it can. On level 0 a head has no `low` to keep.
+  // apart takes all it can. On level 0 a head has no `low` to keep. (For a
+  // head, ReplaceHead has tried.)
   int from = left->is_head() && left->level == 0 ? 0 : 1;
-  if (!poor ||
+  if (!poor || left->is_head() ||
       !FillRight(ordering, &full, from, visit.next, Labels::kNo, right)) {
     // What comes in below everything in a head tells of a load in descending
     // order, which is to leave full blocks behind.
@@ -480,18 +481,15 @@ void BlockSkipList::RelinkHead(int level) {
   while (block->level > level) block = RelinkLeftmostChild(block);
 }
 
-// Returns that child.
+// Returns that child, which is in the first slot of its parent from the
+// parent's birth on: it never moves right.
 Block* BlockSkipList::RelinkLeftmostChild(Block* parent) {
-  for (int i = 0;; ++i) {
-    const uint64_t word = parent->SlotAcquire(i);
-    // Its discriminator is 0, and so may be that of others.
-    if (DiscOf(word) != 0 || !BlockOf(word)->is_head()) continue;
-    Block* const child = CurrentHead(BlockOf(word));
-    if (child != BlockOf(word)) {
-      parent->ReplaceSlotRelease(i, word, MakeWord(0, child));
-    }
-    return child;
+  const uint64_t word = parent->SlotAcquire(0);
+  Block* const child = CurrentHead(BlockOf(word));
+  if (child != BlockOf(word)) {
+    parent->ReplaceSlotRelease(0, word, MakeWord(0, child));
   }
+  return child;
 }
 
 // Empties the slots of `block` that `visit` saw moved. Any thread may do it for

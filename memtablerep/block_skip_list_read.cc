@@ -112,7 +112,8 @@ uint64_t BlockSkipList::CountChildren(const Ordering& ordering, int level,
     LoadWords(*block, &words);
     const uint64_t next = block->NextAcquire();
     const bool last =
-        IsEmpty(next) || ordering.Compare(BlockOf(next)->anchor, to) >= 0;
+        IsEmpty(next) ||
+        (!IsReplaced(next) && ordering.Compare(BlockOf(next)->anchor, to) >= 0);
     for (uint64_t w : words.slot) {
       if (IsEmpty(w) || IsMoved(ordering, level, w, next)) continue;
       if ((inside || CompareWord(ordering, level, w, from) >= 0) &&
@@ -123,7 +124,7 @@ uint64_t BlockSkipList::CountChildren(const Ordering& ordering, int level,
     }
     if (last) break;
     block = BlockOf(next);
-    inside = ordering.Compare(block->anchor, from) >= 0;
+    inside = !block->is_head() && ordering.Compare(block->anchor, from) >= 0;
   }
   return count;
 }

@@ -34,6 +34,8 @@ class Validator {
         if (IsEmpty(word) || block->level == 0) continue;
         const Block* child = BlockOf(word);
         if (child->is_head()) below = child;
+        if (child->is_head() && &slot != &block->slots[0])
+          Fail(*block, "has the leftmost child in a later slot");
         if (!children.insert(child).second) Fail(*block, "posts a child again");
       }
       ++blocks;
