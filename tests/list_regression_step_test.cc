@@ -114,9 +114,11 @@ TEST(ListRegression, LargeFirstEntryOfAShardOverlapsNothing) {
     HeapChunks chunks;
     ShardedArena arena(&chunks, 4);
     for (int i = 0; i < 300; ++i) arena.AllocateBlock();
-    // Two allocations collide, so that a second shard comes into use.
-    for (int i = 0; i < 4; ++i) {
-      InterruptAt(3, [&] { arena.AllocateEntry(8); });
+    // Two allocations collide, at whichever step they can, so that a second
+    // shard comes into use.
+    for (int step = 1; arena.GetStats().shards_used == 1; ++step) {
+      ASSERT_LT(step, 20) << "no collision";
+      InterruptAt(step, [&] { arena.AllocateEntry(8); });
       arena.AllocateEntry(8);
       steps_left = -1;
     }
