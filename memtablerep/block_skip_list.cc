@@ -34,8 +34,9 @@ void BlockSkipList::SwitchToLabels() const {
   labels_.store(true, std::memory_order_relaxed);
 }
 
-// The block of `to_level` through which `key` is reached, or one left of it;
-// null when the comparator contradicts the digests.
+// The block of `to_level` through which `key` is reached, or one left of it.
+// Where the comparator contradicts the digests it may be any; the check of the
+// place found there tells.
 //
 // Many blocks under one discriminator hold versions of one user key, newest
 // first, and nearly every operation asks for the newest: so the first attempt
@@ -51,7 +52,7 @@ Block* BlockSkipList::Descend(const Ordering& ordering, const Key& key,
     if (NextIsAbove(ordering, first->NextAcquire(), key, bound)) return first;
   }
   Block* block = DescendBy(kGuess, ordering, key, bound, to_level, path);
-  if (!path->guessed || block == nullptr) return block;
+  if (!path->guessed) return block;
   if (NextIsAbove(ordering, block->NextAcquire(), key, bound)) return block;
   return DescendBy(0, ordering, key, bound, to_level, path);
 }
@@ -72,10 +73,7 @@ Block* BlockSkipList::DescendBy(unsigned need, const Ordering& ordering,
     const Neighbours& near = visit.near;
     const bool take_equal = near.equal && bound == Bound::kNotAbove;
     uint64_t child = take_equal ? near.succ : near.pred;
-    if (IsEmpty(child)) {
-      if (ordering.checks()) return nullptr;
-      child = near.succ;  // only where memory was damaged: go on somewhere
-    }
+    if (IsEmpty(child)) child = near.succ;  // by misleading digests
     path->fence = take_equal || visit.guessed ? kNoWord : near.succ;
     path->guessed = path->guessed || visit.guessed;
     block = BlockOf(child);
@@ -97,18 +95,16 @@ bool BlockSkipList::InsertAt(const char* entry, Finger* finger) {
     if (leaf == nullptr) {
       leaf = Descend(ordering, key, Bound::kNotAbove, 0, &path);
     }
-    if (leaf != nullptr) {
-      const Outcome outcome = InsertInto(ordering, &leaf, key, entry, &path);
-      if (outcome != Outcome::kViolation) {
-        if (finger != nullptr) {
-          finger->warm = finger->leaf != nullptr &&
-                         (finger->leaf == leaf ||
-                          BlockOf(finger->leaf->NextRelaxed()) == leaf);
-          finger->leaf = leaf;
-          finger->end = path.end;
-        }
-        return outcome == Outcome::kInserted;
+    const Outcome outcome = InsertInto(ordering, &leaf, key, entry, &path);
+    if (outcome != Outcome::kViolation) {
+      if (finger != nullptr) {
+        finger->warm = finger->leaf != nullptr &&
+                       (finger->leaf == leaf ||
+                        BlockOf(finger->leaf->NextRelaxed()) == leaf);
+        finger->leaf = leaf;
+        finger->end = path.end;
       }
+      return outcome == Outcome::kInserted;
     }
     SwitchToLabels();
   }
@@ -529,8 +525,8 @@ void BlockSkipList::Post(Block* child, const Scale& scale, Path* path) {
         parent = Descend(ordering, key, Bound::kNotAbove, level, path);
         path->fence = kNoWord;
       }
-      if (parent != nullptr && InsertInto(ordering, &parent, key, child,
-                                          path) != Outcome::kViolation) {
+      if (InsertInto(ordering, &parent, key, child, path) !=
+          Outcome::kViolation) {
         return;
       }
       SwitchToLabels();

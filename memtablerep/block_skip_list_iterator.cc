@@ -150,19 +150,17 @@ void BlockSkipList::Iterator::FindSiblings() {
     Path path;
     const Block* parent =
         list_->Descend(ordering, key, Bound::kBelow, 1, &path);
-    if (parent != nullptr) {
-      if (parent->level == 0) return;  // there is no parent
-      Visit visit;
-      VisitOwner(ordering, parent, key, Bound::kBelow, kNeedPred, path.fence,
-                 &visit);
-      const uint64_t pred = visit.near.pred;
-      if (!IsEmpty(pred) &&
-          (!ordering.checks() || CompareWord(ordering, 1, pred, key) < 0)) {
-        Sort(ordering, 1, visit.words, &siblings_);
-        sibling_ = siblings_.count - 1;
-        while (siblings_.word[sibling_] != pred) --sibling_;
-        return;
-      }
+    if (parent->level == 0) return;  // there is no parent
+    Visit visit;
+    VisitOwner(ordering, parent, key, Bound::kBelow, kNeedPred, path.fence,
+               &visit);
+    const uint64_t pred = visit.near.pred;
+    if (!IsEmpty(pred) &&
+        (!ordering.checks() || CompareWord(ordering, 1, pred, key) < 0)) {
+      Sort(ordering, 1, visit.words, &siblings_);
+      sibling_ = siblings_.count - 1;
+      while (siblings_.word[sibling_] != pred) --sibling_;
+      return;
     }
     list_->SwitchToLabels();
   }

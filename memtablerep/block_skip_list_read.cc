@@ -21,15 +21,13 @@ const Block* BlockSkipList::FindLeaf(const Key& key, unsigned need,
     if (ordering.checks()) need = kNeedPred | kNeedSucc;
     Path path;
     const Block* leaf = Descend(ordering, key, Bound::kNotAbove, 0, &path);
-    if (leaf != nullptr) {
-      leaf = VisitOwner(ordering, leaf, key, Bound::kNotAbove, need, path.fence,
-                        visit);
-      if (!ordering.checks() || PlaceHolds(ordering, *leaf, key, visit)) {
-        if (IsMoved(ordering, 0, visit->near.succ, visit->next)) {
-          visit->near.succ = kNoWord;
-        }
-        return leaf;
+    leaf = VisitOwner(ordering, leaf, key, Bound::kNotAbove, need, path.fence,
+                      visit);
+    if (!ordering.checks() || PlaceHolds(ordering, *leaf, key, visit)) {
+      if (IsMoved(ordering, 0, visit->near.succ, visit->next)) {
+        visit->near.succ = kNoWord;
       }
+      return leaf;
     }
     SwitchToLabels();
   }
