@@ -115,6 +115,31 @@ TEST(ArenaTest, NothingOverlaps) {
   }
 }
 
+// Entries that grow up and blocks that grow down in a chunk share it to the last
+// byte, and no further: what is a byte too large goes to another chunk.
+TEST(ArenaTest, EntriesAndBlocksMeetExactly) {
+  for (const bool block : {false, true}) {
+    for (const size_t missing : {0, 1}) {
+      HeapChunks chunks;
+      ShardedArena arena(&chunks, 1);
+      Pieces pieces(missing);
+      pieces.AddEntry(&arena, ShardedArena::kPiecemeal);
+      pieces.AddBlock(&arena);
+      const auto idle = [&] { return arena.GetStats().idle; };
+      ASSERT_GT(idle(), sizeof(Block) + 1);
+      while (idle() > sizeof(Block) - missing) {
+        pieces.AddEntry(&arena,
+                        std::min<size_t>(idle() - sizeof(Block) + missing, 50));
+      }
+      const uint64_t before = chunks.total();
+      block ? pieces.AddBlock(&arena) : pieces.AddEntry(&arena, sizeof(Block));
+      EXPECT_EQ(missing > 0, chunks.total() > before);
+      pieces.CheckPatterns();
+      CheckDisjoint(pieces.all(), chunks);
+    }
+  }
+}
+
 // RocksDB counts what a chunk has left as used: little may be left while there
 // is little, and beyond that no chunk may be more than a small part of what
 // there is.
