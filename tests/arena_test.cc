@@ -115,8 +115,8 @@ TEST(ArenaTest, NothingOverlaps) {
   }
 }
 
-// Entries that grow up and blocks that grow down in a chunk share it to the last
-// byte, and no further: what is a byte too large goes to another chunk.
+// Entries that grow up and blocks that grow down in a chunk share it to the
+// last byte, and no further: what is a byte too large goes to another chunk.
 TEST(ArenaTest, EntriesAndBlocksMeetExactly) {
   for (const bool block : {false, true}) {
     for (const size_t missing : {0, 1}) {
