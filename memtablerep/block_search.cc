@@ -144,7 +144,7 @@ void LocateByLabel(const Ordering& ordering, int level, const Key& key,
     const bool below = c < 0;
     near.pred = below ? word[middle] : near.pred;
     near.succ = below ? near.succ : word[middle];
-    near.equal |= c == 0;
+    near.equal = below ? near.equal : c == 0;
     low = below ? middle + 1 : low;
     high = below ? high : middle;
   }
