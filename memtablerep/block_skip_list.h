@@ -231,13 +231,15 @@ class BlockSkipList::Iterator {
     if (position_ < 0 || Changed()) Refresh();
     if (position_ + 1 == view_.count) return EnterNext();
     StandAt(position_ + 1);
-    if (position_ == kLookAhead) LookAhead();
+    if (position_ == kLookAhead) AskFor(BlockOf(next_));
   }
   void Prev() {
     if (position_ < 0 || Changed()) Refresh();
     if (position_ <= 0) return EnterPrevious();
     StandAt(position_ - 1);
-    if (position_ == kLookAhead) LookBack();
+    if (position_ == kLookAhead && sibling_ > 0) {
+      AskFor(BlockOf(siblings_.word[sibling_ - 1]));
+    }
   }
   // To the first entry not below `key`.
   void Seek(const char* key);
@@ -266,8 +268,7 @@ class BlockSkipList::Iterator {
   }
   void StandAt(const Block* block, const char* entry);
   void Load(const Block* block);
-  void LookAhead() const;
-  void LookBack() const;
+  void AskFor(const Block* block);
   void EnterNext();
   void Refresh();
   void EnterPrevious();
@@ -281,6 +282,7 @@ class BlockSkipList::Iterator {
   int watch_ = -1;     // the slot the next insert into the block will take
   uint64_t watched_ = kNoWord;  // the word there when the view was taken
   uint64_t next_ = kNoNext;     // of block_, then
+  bool asked_ = false;          // for the entries of the next block
   SortedWords view_;
   // Leaves under one parent for steps to the left: siblings_[sibling_] is
   // block_ or left of it. Set at the first such step; -1: none.

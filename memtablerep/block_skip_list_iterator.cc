@@ -48,6 +48,7 @@ void BlockSkipList::Iterator::Load(const Block* block) {
   }
   block_ = block;
   next_ = next;
+  asked_ = false;
   watch_ = FirstEmptySlot(words);
   if (!IsEmpty(next)) {
     BlockOf(next)->Prefetch();
@@ -73,12 +74,10 @@ void BlockSkipList::Iterator::Load(const Block* block) {
 // was, or was moved right by splits.
 void BlockSkipList::Iterator::Refresh() {
   for (const Block* block = block_;; block = BlockOf(next_)) {
-    PrefetchEntries(*block);
     Load(block);
     for (int i = 0; i < view_.count; ++i) {
       if (EntryOf(view_.word[i]) == entry_) {
         position_ = i;
-        if (i > kLookAhead) LookAhead();
         return;
       }
     }
@@ -89,12 +88,10 @@ void BlockSkipList::Iterator::Refresh() {
   }
 }
 
-void BlockSkipList::Iterator::LookAhead() const {
-  if (!IsEmpty(next_)) PrefetchEntries(*BlockOf(next_));
-}
-
-void BlockSkipList::Iterator::LookBack() const {
-  if (sibling_ > 0) PrefetchEntries(*BlockOf(siblings_.word[sibling_ - 1]));
+// Asks for the entries of a block that a scan is about to enter.
+void BlockSkipList::Iterator::AskFor(const Block* block) {
+  if (block != nullptr) PrefetchEntries(*block);
+  asked_ = true;
 }
 
 // Goes on at the first entry right of the view; not Valid() when there is none.
@@ -105,7 +102,7 @@ void BlockSkipList::Iterator::EnterNext() {
       entry_ = nullptr;
       return;
     }
-    if (view_.count <= kLookAhead) LookAhead();
+    if (!asked_) AskFor(BlockOf(next_));
     Load(BlockOf(next_));
   } while (view_.count == 0);  // only a head can be empty, or be replaced
   StandAt(0);
@@ -125,6 +122,7 @@ void BlockSkipList::Iterator::EnterPrevious() {
   if (sibling_ > 0) BlockOf(siblings_.word[sibling_ - 1])->Prefetch();
   const Block* block =
       sibling_ < 0 ? list_->FirstLeaf() : BlockOf(siblings_.word[sibling_]);
+  if (!asked_) AskFor(block);
   for (;;) {
     for (;;) {
       const uint64_t next = block->NextAcquire();
