@@ -12,7 +12,8 @@ set -euo pipefail
 BUILD=$FASTSKIP_ROOT/build
 JOBS=2  # of ctest: the tests have threads of their own
 STEPS="packages build java asan tsan in-tree-make"
-LONG_STEPS="$STEPS in-tree-cmake scaled fuzz crash db-stress planted-bugs"
+LONG_STEPS="packages scaled fuzz crash db-stress planted-bugs"
+ALL_STEPS="$STEPS in-tree-cmake ${LONG_STEPS#packages }"
 SCALED_PERCENT=${FASTSKIP_TEST_PERCENT:-500}
 FUZZ_RUNS=2000000
 FUZZ_SECONDS=300
@@ -29,7 +30,8 @@ usage: tests/run.sh [option...]
 
   --only STEP       run this step alone (may be given several times)
   --in-tree-cmake   also build RocksDB with its CMake (another quarter of an hour)
-  --long            all steps (hours where ccache has nothing yet)
+  --long            the long steps instead, which repeat the tests at scale: an
+                    hour and a half
   --jobs N          tests at a time ($JOBS)
   --help            this
 
@@ -47,9 +49,12 @@ Steps, in their order:
                  with Make: db_bench and memtable_bench, compared with
                  skip_list
 
-and, not by default:
+With --in-tree-cmake:
 
   in-tree-cmake  the same, built with RocksDB's CMake
+
+With --long, behind packages:
+
   scaled         the tests that FASTSKIP_TEST_PERCENT scales, with $SCALED_PERCENT % of
                  their operations: more than 50 million inserts checked for
                  linearizability, 5,000 freezes, 2,000 damaged WALs, 201 logs of
@@ -72,7 +77,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --only)
       [ $# -ge 2 ] || die "--only needs a step (see --help)."
-      case " $LONG_STEPS " in
+      case " $ALL_STEPS " in
         *" $2 "*) ONLY="$ONLY $2" ;;
         *) die "there is no step '$2' (see --help)." ;;
       esac
@@ -263,7 +268,7 @@ run_step() {
 # In braces, so that Bash has read all of it: the file may change meanwhile.
 {
   mkdir -p "$BUILD/logs"
-  for name in $LONG_STEPS; do
+  for name in $ALL_STEPS; do
     if [ -n "$ONLY" ]; then wanted=$ONLY; else wanted=$STEPS; fi
     case " $wanted " in *" $name "*) run_step "$name" ;; esac
   done
