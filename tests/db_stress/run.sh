@@ -133,8 +133,10 @@ fail() {
   die "FAILED: $2; --seed $SEED; options: ${OPTIONS[*]}"
 }
 
+# A white-box round may end before its first memtable.
 check_log() {
-  grep -q 'fastskip serves as skip_list' "$1" ||
+  ! grep -q 'Starting database operations' "$1" ||
+    grep -q 'fastskip serves as skip_list' "$1" ||
     fail "$1" "the shim was not at work"
   ! grep -qiE 'verification failed|error occurred|assertion|corruption' "$1" ||
     fail "$1" "db_stress reports an error"
