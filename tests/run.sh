@@ -172,7 +172,7 @@ step_fuzz() {
     $CLANG || return 1
   mkdir -p "$found"
   for n in 1 2; do mkdir -p "$found/short$n" "$found/long$n" "$found/options$n"; done
-  in_pairs "$dir/rep_fuzzer" -runs=$((FUZZ_RUNS / 2)) -max_len=64 \
+  in_pairs "$dir/rep_fuzzer" -runs=$((FUZZ_RUNS / 2)) -max_len=40 \
     "$found/short%" &&
     in_pairs "$dir/rep_fuzzer" -max_total_time="$FUZZ_SECONDS" "$found/long%" \
       "$corpus/rep" &&
