@@ -15,7 +15,8 @@ STEPS="packages build java asan tsan in-tree-make"
 LONG_STEPS="packages scaled fuzz crash db-stress planted-bugs"
 ALL_STEPS="$STEPS in-tree-cmake ${LONG_STEPS#packages }"
 SCALED_PERCENT=${FASTSKIP_TEST_PERCENT:-500}
-FUZZ_RUNS=2000000
+FUZZ_STARTS=20     # of two fuzzers each
+FUZZ_RUNS=50000    # of each
 FUZZ_SECONDS=300
 CRASH_KILLS=700
 PACKAGES="$FASTSKIP_BUILD_PACKAGES $ROCKSDB_SOURCE_PACKAGES
@@ -59,7 +60,7 @@ With --long, behind packages:
                  their operations: more than 50 million inserts checked for
                  linearizability, 5,000 freezes, 2,000 damaged WALs, 201 logs of
                  operations
-  fuzz           libFuzzer with AddressSanitizer and UBSan: $FUZZ_RUNS runs of
+  fuzz           libFuzzer with AddressSanitizer and UBSan: $((2 * FUZZ_STARTS * FUZZ_RUNS)) runs of
                  short inputs, then long ones for $FUZZ_SECONDS s, and the option texts
   crash          tools/crash_test: $CRASH_KILLS kills
   db-stress      RocksDB's own crash test over fastskip: 100 kills
@@ -171,11 +172,15 @@ step_fuzz() {
   cmake_build fuzz -DFASTSKIP_BUILD_FUZZERS=ON -DFASTSKIP_BUILD_SHARED=OFF \
     $CLANG || return 1
   mkdir -p "$found"
-  for n in 1 2; do mkdir -p "$found/short$n" "$found/long$n" "$found/options$n"; done
-  in_pairs "$dir/rep_fuzzer" -runs=$((FUZZ_RUNS / 2)) -max_len=40 \
-    "$found/short%" &&
-    in_pairs "$dir/rep_fuzzer" -max_total_time="$FUZZ_SECONDS" "$found/long%" \
-      "$corpus/rep" &&
+  for n in 1 2; do mkdir -p "$found/long$n" "$found/options$n"; done
+  # From nothing each time: what a corpus gathers makes further runs slow.
+  for ((n = 1; n <= FUZZ_STARTS; ++n)); do
+    mkdir -p "$found/short$n.1" "$found/short$n.2"
+    in_pairs "$dir/rep_fuzzer" -runs="$FUZZ_RUNS" -max_len=40 \
+      "$found/short$n.%" || return 1
+  done
+  in_pairs "$dir/rep_fuzzer" -max_total_time="$FUZZ_SECONDS" "$found/long%" \
+    "$corpus/rep" &&
     in_pairs "$dir/options_fuzzer" -max_total_time=$((FUZZ_SECONDS / 5)) \
       "$found/options%" "$corpus/options"
 }
