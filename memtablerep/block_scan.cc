@@ -285,7 +285,7 @@ FASTSKIP_ENTRY int Sort(const Words& words, uint64_t* sorted) {
     back_places = _mm256_sub_epi16(
         back_places, _mm256_cmpgt_epi16(_mm256_adds_epi16(back, behind), word));
   }
-  // Most of the empty slots' places.
+  // The empty slots share one place: those behind it stay like this.
   for (int i = 0; i < Block::kSlots; ++i) sorted[i] = kNoWord;
   alignas(32) uint16_t places[Words::kLanes];
   _mm256_store_si256(reinterpret_cast<__m256i*>(places), front_places);

@@ -105,25 +105,18 @@ void LocateByDisc(const Ordering& ordering, int level, const Key& key,
   }
 }
 
-void SortByDisc(const Words& words, SortedWords* sorted) {
-  sorted->count = Scan().sort(words, sorted->word);
-}
-
 // A binary search over the labels. Its comparisons wait for one another, so
 // memory is asked for all keys at once. Words that share a label, which is
 // rare, are ranked one by one, as ties of a discriminator are.
 void LocateByLabel(const Ordering& ordering, int level, const Key& key,
                    Visit* visit) {
-  SortedWords sorted;
-  SortByDisc(visit->words, &sorted);
-  const uint64_t* const word = sorted.word;
-  for (int i = 0; i < sorted.count; ++i) {
-    __builtin_prefetch(LowOf(level, word[i]));
-  }
+  uint64_t word[Block::kSlots];
+  const int count = Scan().sort(visit->words, word);
+  for (int i = 0; i < count; ++i) __builtin_prefetch(LowOf(level, word[i]));
   Neighbours& near = visit->near;
   near = Neighbours();
   int low = 0;
-  int high = sorted.count;
+  int high = count;
   while (low < high) {
     const int middle = (low + high) / 2;
     const uint32_t label = DiscOf(word[middle]);
@@ -179,7 +172,7 @@ uint32_t DiscOfKey(const Block& block, const Key& key, bool has_prefix) {
 
 void Sort(const Ordering& ordering, int level, const Words& words,
           SortedWords* sorted) {
-  SortByDisc(words, sorted);
+  sorted->count = Scan().sort(words, sorted->word);
   // Found beforehand, without a branch for each word, which processors would
   // mispredict at each tie.
   uint32_t ties = 0;  // bit i: word i ties with the one before it

@@ -33,9 +33,12 @@ class Validator {
         const uint64_t word = slot.load();
         if (IsEmpty(word) || block->level == 0) continue;
         const Block* child = BlockOf(word);
-        if (child->is_head()) below = child;
-        if (child->is_head() && &slot != &block->slots[0])
-          Fail(*block, "has the leftmost child in a later slot");
+        if (child->is_head()) {
+          below = child;
+          if (&slot != &block->slots[0]) {
+            Fail(*block, "has the leftmost child in a later slot");
+          }
+        }
         if (!children.insert(child).second) Fail(*block, "posts a child again");
       }
       ++blocks;

@@ -209,8 +209,8 @@ TEST_P(BytewiseScheduleTest, ReplacedHead) {
 }
 
 // Labels are used up below, and so are the heads of the levels above.
-// (ThreadSanitizer, for which each step of the setup costs microseconds, gets the
-// least and the most.)
+// (ThreadSanitizer, for which each step of the setup costs microseconds, gets
+// the least and the most.)
 TEST_P(BytewiseScheduleTest, DescendingInserts) {
   for (int count = 22; count <= 34; count += kFewer == 1 ? 3 : 12) {
     RunAll(Plain("DescendingInserts", Keys(200, count, -1),

@@ -74,6 +74,7 @@ EOF
 }
 
 ONLY=
+EXTRA=
 while [ $# -gt 0 ]; do
   case $1 in
     --only)
@@ -84,7 +85,7 @@ while [ $# -gt 0 ]; do
       esac
       shift
       ;;
-    --in-tree-cmake) STEPS="$STEPS in-tree-cmake" ;;
+    --in-tree-cmake) EXTRA=in-tree-cmake ;;
     --long) STEPS=$LONG_STEPS ;;
     --jobs)
       [ $# -ge 2 ] || die "--jobs needs a number (see --help)."
@@ -175,6 +176,7 @@ step_fuzz() {
   for n in 1 2; do mkdir -p "$found/long$n" "$found/options$n"; done
   # From nothing each time: what a corpus gathers makes further runs slow.
   for ((n = 1; n <= FUZZ_STARTS; ++n)); do
+    rm -rf "$found/short$n".[12]
     mkdir -p "$found/short$n.1" "$found/short$n.2"
     in_pairs "$dir/rep_fuzzer" -runs="$FUZZ_RUNS" -max_len=40 \
       "$found/short$n.%" || return 1
@@ -274,7 +276,7 @@ run_step() {
 {
   mkdir -p "$BUILD/logs"
   for name in $ALL_STEPS; do
-    if [ -n "$ONLY" ]; then wanted=$ONLY; else wanted=$STEPS; fi
+    if [ -n "$ONLY" ]; then wanted=$ONLY; else wanted="$STEPS $EXTRA"; fi
     case " $wanted " in *" $name "*) run_step "$name" ;; esac
   done
 

@@ -79,7 +79,8 @@ option() {
 # What stays for the life of the database: the seed too, by which db_stress picks
 # the keys that it deletes by SingleDelete alone.
 choose_fixed() {
-  FIXED=(--seed=$((SEED % 1000000 + 1)) --db="$SCRATCH/db" --expected_values_dir="$SCRATCH/expected"
+  FIXED=(--seed=$((SEED % 1000000 + 1))
+    --db="$SCRATCH/db" --expected_values_dir="$SCRATCH/expected"
     --max_key=20000 --column_families=4 --ops_per_thread=100000000
     --threads=16 --test_batches_snapshots=0 --use_merge=1
     --destroy_db_initially=0 --compression_type=none --reopen=0
