@@ -106,13 +106,20 @@ void LocateByDisc(const Ordering& ordering, int level, const Key& key,
 }
 
 // A binary search over the labels. Its comparisons wait for one another, so
-// memory is asked for all keys at once. Words that share a label, which is
-// rare, are ranked one by one, as ties of a discriminator are.
+// memory is asked for all keys at once: the words' own (entries or blocks)
+// before the words are sorted, those of the blocks' keys after that. Words that
+// share a label, which is rare, are ranked one by one, as ties of a
+// discriminator are.
 void LocateByLabel(const Ordering& ordering, int level, const Key& key,
                    Visit* visit) {
+  for (const uint64_t w : visit->words.slot) {
+    __builtin_prefetch(IsEmpty(w) ? key.entry : EntryOf(w));
+  }
   uint64_t word[Block::kSlots];
   const int count = Scan().sort(visit->words, word);
-  for (int i = 0; i < count; ++i) __builtin_prefetch(LowOf(level, word[i]));
+  if (level > 0) {
+    for (int i = 0; i < count; ++i) __builtin_prefetch(LowOf(level, word[i]));
+  }
   Neighbours& near = visit->near;
   near = Neighbours();
   int low = 0;

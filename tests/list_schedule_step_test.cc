@@ -418,8 +418,70 @@ TEST(OtherOrderScheduleTest, EqualInOtherCase) {
           {"i105", "i1105 i104", "i1105"}});
 }
 
-// --- Random schedules of more
-// -------------------------------------------------
+// --- One operation in each of three threads ---------------------------------
+//
+// Small enough for every schedule of three preemptions, at any number of slots.
+
+TEST_P(BytewiseScheduleTest, ThreeAtRootGrowth) {
+  RunAll(Plain("ThreeAtRootGrowth", FullLeaves(1), {"i105", "i95", "f105"}));
+}
+
+TEST_P(BytewiseScheduleTest, ThreeAtIndexSplit) {
+  RunAll(
+      Plain("ThreeAtIndexSplit", FullLeaves(kSlots), {"i105", "i115", "f115"}));
+}
+
+TEST_P(BytewiseScheduleTest, ThreeThatMoveRight) {
+  RunAll(Plain("ThreeThatMoveRight", FullLeaves(2), {"i105", "i106", "c106"}));
+}
+
+TEST_P(BytewiseScheduleTest, ThreeWithAStalledInsert) {
+  const std::vector<int> setup = FullLeaves(1) + std::vector<int>{104};
+  RunAll(
+      Plain("ThreeWithAStalledInsert", setup, {"i102", "i101 i103", "i102"}));
+}
+
+TEST_P(BytewiseScheduleTest, ThreeAtAppendSplit) {
+  RunAll(Plain("ThreeAtAppendSplit", FullLeaves(1), {"i900", "i901", "f900"}));
+}
+
+TEST_P(BytewiseScheduleTest, ThreeWithSeekForwards) {
+  RunAll(
+      Plain("ThreeWithSeekForwards", FullLeaves(1), {"i105", "i103", ">102"}));
+}
+
+TEST_P(BytewiseScheduleTest, ThreeWithSeekBackwards) {
+  RunAll(
+      Plain("ThreeWithSeekBackwards", FullLeaves(1), {"i105", "i103", "<107"}));
+}
+
+TEST_P(BytewiseScheduleTest, ThreeWithForwards) {
+  RunAll(Plain("ThreeWithForwards", FullLeaves(1), {"i105", "i106", "F"}));
+}
+
+TEST_P(BytewiseScheduleTest, ThreeWithBackwards) {
+  RunAll(Plain("ThreeWithBackwards", FullLeaves(1), {"i105", "i106", "L"}));
+}
+
+TEST_P(BytewiseScheduleTest, ThreeAtLowSplit) {
+  Scenario scenario =
+      Plain("ThreeAtLowSplit", Keys(1, kSlots, 40) + Keys(200, kSlots, 10),
+            {"i205", "i206", "f205"});
+  scenario.user_key = FarAndNearKey;
+  RunAll(scenario);
+}
+
+TEST(OtherOrderScheduleTest, ThreeAtSwitchToLabels) {
+  RunAll({"ThreeAtSwitchToLabels",
+          CompareWithZFirst,
+          KeyOrder::kAuto,
+          KeyWithZ,
+          SameSequence,
+          Keys(100, 2 * kSlots, 10),
+          {"i105", "i500", "f100"}});
+}
+
+// --- Random schedules of more ------------------------------------------------
 
 TEST_P(BytewiseScheduleTest, RandomManyThreads) {
   RunSome(Plain("RandomManyThreads", Keys(100, kSlots, 10),
