@@ -115,8 +115,12 @@ void Round::ChooseMemtableOptions(Random* random) {
   if (OneIn(random, 4)) {
     // The flushes by hand, which atomic_flush does without, end any stall.
     stalls = !options.atomic_flush && OneIn(random, 2);
-    // What is maintained counts, and would stall for good.
-    if (stalls) options.max_write_buffer_size_to_maintain = 0;
+    if (stalls) {
+      // What is maintained counts, and so do arena blocks hardly used, of which
+      // each family has one: either could stall for good.
+      options.max_write_buffer_size_to_maintain = 0;
+      options.arena_block_size = 64 << 10;
+    }
     options.write_buffer_manager = std::make_shared<WriteBufferManager>(
         Pick(random, {size_t{1} << 20, size_t{8} << 20}), nullptr, stalls);
   }
