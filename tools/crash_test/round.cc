@@ -105,6 +105,10 @@ void Round::ChooseMemtableOptions(Random* random) {
       OneIn(random, 3) ? options.max_write_buffer_number - 1 : 1;
   options.max_write_buffer_size_to_maintain = OneIn(random, 4) ? 1 << 20 : 0;
   options.memtable_protection_bytes_per_key = Pick(random, {0u, 1u, 8u});
+  // RocksDB 7.8 checks an entry before it takes the lock of updates in place.
+  if (options.inplace_update_support) {
+    options.memtable_protection_bytes_per_key = 0;
+  }
   options.paranoid_file_checks = OneIn(random, 3);
   if (OneIn(random, 3)) {
     options.prefix_extractor.reset(NewFixedPrefixTransform(3));
