@@ -82,6 +82,10 @@ void LocateByDisc(const Ordering& ordering, int level, const Key& key,
   const uint64_t below = visit->nearest.below;
   uint64_t above = visit->nearest.not_below;
   const bool ties = DiscOf(above) == visit->disc;
+  if (level == 0 && (need & kNeedPred) && !IsEmpty(below)) {
+    // Compared last, behind others that wait for memory.
+    __builtin_prefetch(EntryOf(below));
+  }
   Neighbours& near = visit->near;
   near = Neighbours();
   if (ties && (need & kGuess) && !IsEmpty(below)) {
@@ -290,9 +294,6 @@ bool PlaceHolds(const Ordering& ordering, const Block& block, const Key& key,
   if (near.equal) return true;
   const bool in_block = !IsEmpty(near.succ) &&
                         !IsMoved(ordering, block.level, near.succ, visit->next);
-  if (!IsEmpty(near.pred) && !near.pred_compared && block.level == 0) {
-    __builtin_prefetch(EntryOf(near.pred));
-  }
   if (!in_block) {
     if (!IsEmpty(visit->next) &&
         ordering.Compare(BlockOf(visit->next)->anchor, key) <= 0) {
