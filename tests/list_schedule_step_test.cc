@@ -356,45 +356,31 @@ TEST_P(BytewiseScheduleTest, OutOfMemory) {
 
 // --- Orders that digests contradict -----------------------------------------
 
+Scenario WithZFirst(const char* name, std::vector<int> setup,
+                    std::vector<std::string> threads) {
+  return {name,         CompareWithZFirst, KeyOrder::kAuto,   KeyWithZ,
+          SameSequence, std::move(setup),  std::move(threads)};
+}
+
 TEST(OtherOrderScheduleTest, SwitchToLabels) {
-  RunAll({"SwitchToLabels",
-          CompareWithZFirst,
-          KeyOrder::kAuto,
-          KeyWithZ,
-          SameSequence,
-          Keys(100, 3 * kSlots, 10),
-          {"i105", "i500 i103 f100"}});
+  RunAll(WithZFirst("SwitchToLabels", Keys(100, 3 * kSlots, 10),
+                    {"i105", "i500 i103 f100"}));
 }
 
 TEST(OtherOrderScheduleTest, SwitchWithFingers) {
-  RunAll({"SwitchWithFingers",
-          CompareWithZFirst,
-          KeyOrder::kAuto,
-          KeyWithZ,
-          SameSequence,
-          Keys(100, kSlots, 10),
-          {"g300 g301 g302", "g303 g500 g304", "i501 f301"}});
+  RunAll(WithZFirst("SwitchWithFingers", Keys(100, kSlots, 10),
+                    {"g300 g301 g302", "g303 g500 g304", "i501 f301"}));
 }
 
 TEST(OtherOrderScheduleTest, SwitchAndDuplicates) {
-  RunAll({"SwitchAndDuplicates",
-          CompareWithZFirst,
-          KeyOrder::kAuto,
-          KeyWithZ,
-          SameSequence,
-          Keys(100, 2 * kSlots, 10),
-          {"i105", "i501", "i105"}});
+  RunAll(WithZFirst("SwitchAndDuplicates", Keys(100, 2 * kSlots, 10),
+                    {"i105", "i501", "i105"}));
 }
 
 TEST(OtherOrderScheduleTest, SwitchAndIterators) {
   for (const char* walk : {"F", "L", "~110", "<501", ">105"}) {
-    RunAll({"SwitchAndIterators",
-            CompareWithZFirst,
-            KeyOrder::kAuto,
-            KeyWithZ,
-            SameSequence,
-            Keys(100, 2 * kSlots, 10),
-            {"i501 i502 i105 i503", walk}});
+    RunAll(WithZFirst("SwitchAndIterators", Keys(100, 2 * kSlots, 10),
+                      {"i501 i502 i105 i503", walk}));
   }
 }
 
@@ -418,7 +404,7 @@ TEST(OtherOrderScheduleTest, EqualInOtherCase) {
           {"i105", "i1105 i104", "i1105"}});
 }
 
-// --- One operation in each of three threads ---------------------------------
+// --- An operation or two in each of three threads ---------------------------
 //
 // Small enough for every schedule of three preemptions, at any number of slots.
 
@@ -472,13 +458,8 @@ TEST_P(BytewiseScheduleTest, ThreeAtLowSplit) {
 }
 
 TEST(OtherOrderScheduleTest, ThreeAtSwitchToLabels) {
-  RunAll({"ThreeAtSwitchToLabels",
-          CompareWithZFirst,
-          KeyOrder::kAuto,
-          KeyWithZ,
-          SameSequence,
-          Keys(100, 2 * kSlots, 10),
-          {"i105", "i500", "f100"}});
+  RunAll(WithZFirst("ThreeAtSwitchToLabels", Keys(100, 2 * kSlots, 10),
+                    {"i105", "i500", "f100"}));
 }
 
 // --- Random schedules of more ------------------------------------------------
@@ -509,9 +490,7 @@ TEST(OtherOrderScheduleTest, RandomSwitch) {
         random.OneIn(5) ? 500 + random.Uniform(10) : 100 + random.Uniform(30);
     threads[i % 4] += "iiighfc~"[random.Uniform(8)] + std::to_string(key) + " ";
   }
-  RunSome({"RandomSwitch", CompareWithZFirst, KeyOrder::kAuto, KeyWithZ,
-           SameSequence, Keys(100, 10, 3), threads},
-          10000);
+  RunSome(WithZFirst("RandomSwitch", Keys(100, 10, 3), threads), 10000);
 }
 
 }  // namespace
