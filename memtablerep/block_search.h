@@ -99,6 +99,10 @@ class TieCost {
  public:
   // From here on it pays to look for better discriminators.
   static constexpr int kPoor = 4;
+  // What a block may have at birth that takes all but the lowest word of a poor
+  // one: it is one short of full, and must not be poor again when full, or the
+  // next insert would leave another block behind with a single word.
+  static constexpr int kGood = kPoor / 2;
   // From here on a search by labels is cheaper, though its four or five
   // comparisons wait for one another, and those with a run do not.
   static constexpr int kWorseThanLabels = 16;

@@ -338,7 +338,7 @@ bool BlockSkipList::FillRight(const Ordering& ordering, FullBlock* full,
   uint32_t discs[Block::kSlots];
   uint32_t fence_disc = 0;
   const int most_ties =
-      labels == Labels::kNo ? TieCost::kPoor : TieCost::kWorseThanLabels;
+      labels == Labels::kNo ? TieCost::kGood : TieCost::kWorseThanLabels;
   if (!ordering.digests() ||
       !PlanDigests(plan, most_ties, right, discs, &fence_disc)) {
     if (labels == Labels::kNo) return false;
