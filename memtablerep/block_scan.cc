@@ -80,14 +80,14 @@ Nearest LoadNearest(const Block& block, uint32_t disc, Words* words) {
 
 // Each word's place is the number of words that come before it: there are no
 // branches to mispredict. Four at a time, so that compilers make vectors of it.
-int Sort(const Words& words, uint64_t* sorted) {
+void Sort(const Words& words, SortedWords* sorted) {
   constexpr int kSlotBits = 5;
   static_assert(Block::kSlots <= 1 << kSlotBits, "a slot's number fits");
   constexpr int kLanes = 4;
   constexpr int kPadded = (Block::kSlots + kLanes - 1) / kLanes * kLanes;
   int32_t order[kPadded] = {};
   for (int i = 0; i < Block::kSlots; ++i) {
-    order[i] = words.disc[i] << kSlotBits | i;
+    order[i] = words.disc[i] << kSlotBits | (Block::kSlots - 1 - i);
   }
   int32_t place[kPadded];
   for (int j = 0; j < kPadded; j += kLanes) {
@@ -103,8 +103,16 @@ int Sort(const Words& words, uint64_t* sorted) {
     place[j + 2] = c;
     place[j + 3] = d;
   }
-  for (int i = 0; i < Block::kSlots; ++i) sorted[place[i]] = words.slot[i];
-  return Block::kSlots - __builtin_popcount(SlotsWith(words, kEmptyDisc, 1));
+  for (int i = 0; i < Block::kSlots; ++i) {
+    sorted->word[place[i]] = words.slot[i];
+  }
+  sorted->count =
+      Block::kSlots - __builtin_popcount(SlotsWith(words, kEmptyDisc, 1));
+  sorted->ties = 0;
+  for (int i = 1; i < sorted->count; ++i) {
+    const bool ties = DiscOf(sorted->word[i - 1]) == DiscOf(sorted->word[i]);
+    sorted->ties |= uint32_t{ties} << i;
+  }
 }
 
 constexpr BlockScan kScan{LoadNearest, FindNearest, SlotsWith, Sort};
@@ -245,53 +253,151 @@ FASTSKIP_ENTRY uint32_t SlotsWith(const Words& words, uint32_t first,
                 _mm256_cmpeq_epi16(_mm256_min_epu16(back, most), back));
 }
 
-// Ones for the lanes behind lane k, when loaded from 15 - k on.
-alignas(64) constexpr int16_t kBehind[32] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                                             0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1,
-                                             1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+// 32 numbers: eight lanes of four, each lane a sequence down the rows.
+struct Rows {
+  __m256i a, b, c, d;
+};
 
-// As the portable form does, all places at once: each word in turn is counted
-// in the lanes that it comes before. Those are the lanes behind its own with no
-// less a discriminator, "x + 1 > d", and the lanes in front with a greater one.
-// (The greatest, of empty slots, has no x + 1: these get the same place.)
-FASTSKIP_ENTRY int Sort(const Words& words, uint64_t* sorted) {
-  const __m256i sign = _mm256_set1_epi16(INT16_MIN);  // compares are signed
-  const __m256i ones = _mm256_set1_epi16(1);
+FASTSKIP_TARGET void MinMax(__m256i* low, __m256i* high) {
+  const __m256i least = _mm256_min_epu32(*low, *high);
+  *high = _mm256_max_epu32(*low, *high);
+  *low = least;
+}
+
+// Compares each number with its partner; lanes of the mask `kUpper` keep the
+// greater one, the others the lesser.
+template <int kUpper>
+FASTSKIP_TARGET __m256i MinMaxWith(__m256i partners, __m256i x) {
+  return _mm256_blend_epi32(_mm256_min_epu32(x, partners),
+                            _mm256_max_epu32(x, partners), kUpper);
+}
+template <int kUpper>
+FASTSKIP_TARGET Rows MinMaxWith(const Rows& partners, const Rows& x) {
+  return {MinMaxWith<kUpper>(partners.a, x.a),
+          MinMaxWith<kUpper>(partners.b, x.b),
+          MinMaxWith<kUpper>(partners.c, x.c),
+          MinMaxWith<kUpper>(partners.d, x.d)};
+}
+
+constexpr int kOddLanes = 0xAA, kUpperPairs = 0xCC, kUpperHalf = 0xF0;
+constexpr int kSwapLanes = _MM_SHUFFLE(2, 3, 0, 1);
+constexpr int kSwapPairs = _MM_SHUFFLE(1, 0, 3, 2);
+constexpr int kTurnFours = _MM_SHUFFLE(0, 1, 2, 3);
+
+// The lanes of each half moved.
+template <int kMove>
+FASTSKIP_TARGET Rows MoveLanes(const Rows& x) {
+  return {_mm256_shuffle_epi32(x.a, kMove), _mm256_shuffle_epi32(x.b, kMove),
+          _mm256_shuffle_epi32(x.c, kMove), _mm256_shuffle_epi32(x.d, kMove)};
+}
+
+FASTSKIP_TARGET Rows SwapHalves(const Rows& x) {
+  return {_mm256_permute2x128_si256(x.a, x.a, 1),
+          _mm256_permute2x128_si256(x.b, x.b, 1),
+          _mm256_permute2x128_si256(x.c, x.c, 1),
+          _mm256_permute2x128_si256(x.d, x.d, 1)};
+}
+
+FASTSKIP_TARGET Rows UpsideDown(const Rows& x) { return {x.d, x.c, x.b, x.a}; }
+
+// The last steps of every merge, within lanes.
+FASTSKIP_TARGET Rows MergeLanes(Rows x) {
+  MinMax(&x.a, &x.c);
+  MinMax(&x.b, &x.d);
+  MinMax(&x.a, &x.b);
+  MinMax(&x.c, &x.d);
+  return x;
+}
+
+// Batcher's bitonic network: sorted lanes are merged to pairs of lanes, fours,
+// and all eight. The first number of one sequence is compared with the last of
+// the other, and so on; then numbers at half the distance, and half of that.
+FASTSKIP_TARGET Rows SortRows(Rows x) {
+  x = MergeLanes(x);
+  MinMax(&x.b, &x.c);
+
+  x = MinMaxWith<kOddLanes>(MoveLanes<kSwapLanes>(UpsideDown(x)), x);
+  x = MergeLanes(x);
+
+  x = MinMaxWith<kUpperPairs>(MoveLanes<kTurnFours>(UpsideDown(x)), x);
+  x = MinMaxWith<kOddLanes>(MoveLanes<kSwapLanes>(x), x);
+  x = MergeLanes(x);
+
+  x = MinMaxWith<kUpperHalf>(SwapHalves(MoveLanes<kTurnFours>(UpsideDown(x))),
+                             x);
+  x = MinMaxWith<kUpperPairs>(MoveLanes<kSwapPairs>(x), x);
+  x = MinMaxWith<kOddLanes>(MoveLanes<kSwapLanes>(x), x);
+  return MergeLanes(x);
+}
+
+// From sequences down the lanes to one along the rows.
+FASTSKIP_TARGET Rows Transpose(const Rows& x) {
+  const __m256i ab_low = _mm256_unpacklo_epi32(x.a, x.b);
+  const __m256i ab_high = _mm256_unpackhi_epi32(x.a, x.b);
+  const __m256i cd_low = _mm256_unpacklo_epi32(x.c, x.d);
+  const __m256i cd_high = _mm256_unpackhi_epi32(x.c, x.d);
+  const __m256i lanes_04 = _mm256_unpacklo_epi64(ab_low, cd_low);
+  const __m256i lanes_15 = _mm256_unpackhi_epi64(ab_low, cd_low);
+  const __m256i lanes_26 = _mm256_unpacklo_epi64(ab_high, cd_high);
+  const __m256i lanes_37 = _mm256_unpackhi_epi64(ab_high, cd_high);
+  return {_mm256_permute2x128_si256(lanes_04, lanes_15, 0x20),
+          _mm256_permute2x128_si256(lanes_26, lanes_37, 0x20),
+          _mm256_permute2x128_si256(lanes_04, lanes_15, 0x31),
+          _mm256_permute2x128_si256(lanes_26, lanes_37, 0x31)};
+}
+
+// The upper halves of the numbers, in the order of the rows.
+FASTSKIP_TARGET Discs UpperHalves(const Rows& x) {
+  const __m256i ab = _mm256_packus_epi32(_mm256_srli_epi32(x.a, 16),
+                                         _mm256_srli_epi32(x.b, 16));
+  const __m256i cd = _mm256_packus_epi32(_mm256_srli_epi32(x.c, 16),
+                                         _mm256_srli_epi32(x.d, 16));
+  return {_mm256_permute4x64_epi64(ab, _MM_SHUFFLE(3, 1, 2, 0)),
+          _mm256_permute4x64_epi64(cd, _MM_SHUFFLE(3, 1, 2, 0))};
+}
+
+// Bit i: discriminator i is that before it.
+FASTSKIP_TARGET uint32_t TiesOf(const Discs& discs) {
+  const __m256i middle =
+      _mm256_permute2x128_si256(discs.front, discs.back, 0x21);
+  const __m256i start =
+      _mm256_permute2x128_si256(discs.front, discs.front, 0x08);
+  const __m256i before_front = _mm256_alignr_epi8(discs.front, start, 14);
+  const __m256i before_back = _mm256_alignr_epi8(discs.back, middle, 14);
+  return MaskOf(_mm256_cmpeq_epi16(discs.front, before_front),
+                _mm256_cmpeq_epi16(discs.back, before_back)) &
+         ~uint32_t{1};
+}
+
+// By numbers of 32 bits: a discriminator, and behind it the rank of its slot.
+FASTSKIP_ENTRY void Sort(const Words& words, SortedWords* sorted) {
+  // Later slots come first; lanes that are no slots come last of all.
+  const __m256i ranks_front = _mm256_setr_epi16(
+      27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12);
+  const __m256i ranks_back = _mm256_setr_epi16(11, 10, 9, 8, 7, 6, 5, 4, 3, 2,
+                                               1, 0, 28, 29, 30, 31);
   const Discs discs = LoadDiscs(words);
-  const __m256i front = _mm256_xor_si256(discs.front, sign);
-  const __m256i back = _mm256_xor_si256(discs.back, sign);
-  const __m256i back_and_one = _mm256_adds_epi16(back, ones);
-  alignas(32) int16_t disc[Words::kLanes];
-  _mm256_store_si256(reinterpret_cast<__m256i*>(disc), front);
-  _mm256_store_si256(reinterpret_cast<__m256i*>(disc + 16), back);
-  __m256i front_places = _mm256_setzero_si256();
-  __m256i back_places = _mm256_setzero_si256();
-  for (int i = 0; i < 16; ++i) {
-    const __m256i word = _mm256_set1_epi16(disc[i]);
-    const __m256i behind =
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kBehind + 15 - i));
-    front_places = _mm256_sub_epi16(
-        front_places,
-        _mm256_cmpgt_epi16(_mm256_adds_epi16(front, behind), word));
-    back_places =
-        _mm256_sub_epi16(back_places, _mm256_cmpgt_epi16(back_and_one, word));
+  const Rows x = Transpose(SortRows({
+      _mm256_unpacklo_epi16(ranks_front, discs.front),
+      _mm256_unpackhi_epi16(ranks_front, discs.front),
+      _mm256_unpacklo_epi16(ranks_back, discs.back),
+      _mm256_unpackhi_epi16(ranks_back, discs.back),
+  }));
+  alignas(32) uint16_t number[2 * 32];  // rank, discriminator, rank, ...
+  auto* const to = reinterpret_cast<__m256i*>(number);
+  _mm256_store_si256(to, x.a);
+  _mm256_store_si256(to + 1, x.b);
+  _mm256_store_si256(to + 2, x.c);
+  _mm256_store_si256(to + 3, x.d);
+  for (int i = 0; i < Block::kSlots; ++i) {
+    sorted->word[i] = words.slot[Block::kSlots - 1 - number[2 * i]];
   }
-  for (int i = 16; i < Block::kSlots; ++i) {
-    const __m256i word = _mm256_set1_epi16(disc[i]);
-    const __m256i behind =
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kBehind + 31 - i));
-    front_places =
-        _mm256_sub_epi16(front_places, _mm256_cmpgt_epi16(front, word));
-    back_places = _mm256_sub_epi16(
-        back_places, _mm256_cmpgt_epi16(_mm256_adds_epi16(back, behind), word));
-  }
-  // The empty slots share one place: those behind it stay like this.
-  for (int i = 0; i < Block::kSlots; ++i) sorted[i] = kNoWord;
-  alignas(32) uint16_t places[Words::kLanes];
-  _mm256_store_si256(reinterpret_cast<__m256i*>(places), front_places);
-  _mm256_store_si256(reinterpret_cast<__m256i*>(places + 16), back_places);
-  for (int i = 0; i < Block::kSlots; ++i) sorted[places[i]] = words.slot[i];
-  return Block::kSlots - __builtin_popcount(SlotsWith(words, kEmptyDisc, 1));
+  const uint32_t empty = MaskOf(
+      _mm256_cmpeq_epi16(discs.front, _mm256_set1_epi16(-1)),
+      _mm256_cmpeq_epi16(discs.back, _mm256_set1_epi16(-1)));
+  sorted->count = Block::kSlots - __builtin_popcount(empty);
+  sorted->ties = TiesOf(UpperHalves(x)) &
+                 static_cast<uint32_t>((uint64_t{1} << sorted->count) - 1);
 }
 
 constexpr BlockScan kScan{LoadNearest, FindNearest, SlotsWith, Sort};

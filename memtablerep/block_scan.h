@@ -38,6 +38,13 @@ struct Nearest {
   uint64_t not_below = kNoWord;
 };
 
+// The words of a block that hold something, in some order.
+struct SortedWords {
+  int count = 0;
+  uint32_t ties = 0;  // bit i: word i has the discriminator of word i - 1
+  uint64_t word[Block::kSlots];  // what is behind `count` means nothing
+};
+
 struct BlockScan {
   // Loads every slot with acquire, in any order; returns what lies nearest to
   // `disc` among them.
@@ -47,9 +54,10 @@ struct BlockScan {
   // Bit i: the discriminator of slot i is one of `count` from `first` on.
   // REQUIRES: first + count <= 65536
   uint32_t (*slots_with)(const Words& words, uint32_t first, uint32_t count);
-  // Copies the words that hold something to `sorted`, which has room for all
-  // words, by discriminator, then slot; returns their number.
-  int (*sort)(const Words& words, uint64_t* sorted);
+  // Puts the words that hold something in order: by discriminator, and among
+  // ties the last slot first, since what came later is a newer version more
+  // often than not, and versions of one key go newest first.
+  void (*sort)(const Words& words, SortedWords* sorted);
 };
 
 // Every form that this processor can run, the portable one first, the best

@@ -119,24 +119,26 @@ void LocateByLabel(const Ordering& ordering, int level, const Key& key,
   for (const uint64_t w : visit->words.slot) {
     __builtin_prefetch(IsEmpty(w) ? key.entry : EntryOf(w));
   }
-  uint64_t word[Block::kSlots];
-  const int count = Scan().sort(visit->words, word);
+  SortedWords sorted;
+  Scan().sort(visit->words, &sorted);
+  const auto& word = sorted.word;
   if (level > 0) {
-    for (int i = 0; i < count; ++i) __builtin_prefetch(LowOf(level, word[i]));
+    for (int i = 0; i < sorted.count; ++i) {
+      __builtin_prefetch(LowOf(level, word[i]));
+    }
   }
   Neighbours& near = visit->near;
   near = Neighbours();
   int low = 0;
-  int high = count;
+  int high = sorted.count;
   while (low < high) {
     const int middle = (low + high) / 2;
-    const uint32_t label = DiscOf(word[middle]);
     int begin = middle;
     int end = middle + 1;
-    while (begin > low && DiscOf(word[begin - 1]) == label) --begin;
-    while (end < high && DiscOf(word[end]) == label) ++end;
+    while (begin > low && (sorted.ties >> begin & 1) != 0) --begin;
+    while (end < high && (sorted.ties >> end & 1) != 0) ++end;
     if (end - begin > 1) {
-      visit->disc = label;
+      visit->disc = DiscOf(word[middle]);
       near.pred_compared = near.succ_compared = false;
       ResolveTies(ordering, level, key, visit);
       if (near.pred_compared) low = end;
@@ -183,16 +185,8 @@ uint32_t DiscOfKey(const Block& block, const Key& key, bool has_prefix) {
 
 void Sort(const Ordering& ordering, int level, const Words& words,
           SortedWords* sorted) {
-  sorted->count = Scan().sort(words, sorted->word);
-  // Found beforehand, without a branch for each word, which processors would
-  // mispredict at each tie.
-  uint32_t ties = 0;  // bit i: word i ties with the one before it
-  for (int i = 1; i < Block::kSlots; ++i) {
-    ties |= uint32_t{DiscOf(sorted->word[i - 1]) == DiscOf(sorted->word[i])}
-            << i;
-  }
-  ties &= static_cast<uint32_t>((uint64_t{1} << sorted->count) - 1);
-  for (; ties != 0; ties &= ties - 1) {
+  Scan().sort(words, sorted);
+  for (uint32_t ties = sorted->ties; ties != 0; ties &= ties - 1) {
     int at = __builtin_ctz(ties);
     const uint64_t w = sorted->word[at];
     for (; at > 0 && DiscOf(sorted->word[at - 1]) == DiscOf(w) &&

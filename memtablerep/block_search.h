@@ -84,11 +84,7 @@ int CompareWords(const Ordering& ordering, int level, uint64_t a, uint64_t b);
 // so that the prefix need not be compared.
 uint32_t DiscOfKey(const Block& block, const Key& key, bool has_prefix);
 
-// The words of a block that hold something, in true order.
-struct SortedWords {
-  int count = 0;
-  uint64_t word[Block::kSlots];
-};
+// Puts the words of a block in true order.
 void Sort(const Ordering& ordering, int level, const Words& words,
           SortedWords* sorted);
 

@@ -345,7 +345,8 @@ bool BlockSkipList::FillRight(const Ordering& ordering, FullBlock* full,
     PlanLabels(plan, discs, &fence_disc);
   }
   for (int i = 0; i < count; ++i) {
-    right->slots[i].store(
+    // Backwards, as BlockScan::sort expects of ties.
+    right->slots[count - 1 - i].store(
         MakeWord(discs[i], EntryOf(full->sorted.word[from + i])),
         std::memory_order_relaxed);  // not published yet
   }

@@ -94,15 +94,21 @@ TEST_F(ListScanTest, EveryFormGivesTheSameAnswers) {
       }
       ASSERT_EQ((*scan)->slots_with(words, disc, count), slots);
 
-      std::vector<uint64_t> sorted(expected.size());
-      const int filled_slots = (*scan)->sort(words, sorted.data());
+      SortedWords sorted;
+      (*scan)->sort(words, &sorted);
+      std::reverse(expected.begin(), expected.end());
       std::stable_sort(
           expected.begin(), expected.end(),
           [](uint64_t a, uint64_t b) { return DiscOf(a) < DiscOf(b); });
       const auto filled =
           std::find_if(expected.begin(), expected.end(), IsEmpty);
-      ASSERT_EQ(filled_slots, filled - expected.begin());
-      ASSERT_TRUE(std::equal(expected.begin(), filled, sorted.begin()));
+      ASSERT_EQ(sorted.count, filled - expected.begin());
+      ASSERT_TRUE(std::equal(expected.begin(), filled, sorted.word));
+      for (int i = 0; i < Block::kSlots; ++i) {
+        const bool tie = i > 0 && i < sorted.count &&
+                         DiscOf(expected[i]) == DiscOf(expected[i - 1]);
+        ASSERT_EQ(sorted.ties >> i & 1, tie ? 1u : 0u);
+      }
     }
   }
   EXPECT_GE(forms, 1);
