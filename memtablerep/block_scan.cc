@@ -273,10 +273,9 @@ FASTSKIP_TARGET __m256i MinMaxWith(__m256i partners, __m256i x) {
 }
 template <int kUpper>
 FASTSKIP_TARGET Rows MinMaxWith(const Rows& partners, const Rows& x) {
-  return {MinMaxWith<kUpper>(partners.a, x.a),
-          MinMaxWith<kUpper>(partners.b, x.b),
-          MinMaxWith<kUpper>(partners.c, x.c),
-          MinMaxWith<kUpper>(partners.d, x.d)};
+  return {
+      MinMaxWith<kUpper>(partners.a, x.a), MinMaxWith<kUpper>(partners.b, x.b),
+      MinMaxWith<kUpper>(partners.c, x.c), MinMaxWith<kUpper>(partners.d, x.d)};
 }
 
 constexpr int kOddLanes = 0xAA, kUpperPairs = 0xCC, kUpperHalf = 0xF0;
@@ -372,10 +371,10 @@ FASTSKIP_TARGET uint32_t TiesOf(const Discs& discs) {
 // By numbers of 32 bits: a discriminator, and behind it the rank of its slot.
 FASTSKIP_ENTRY void Sort(const Words& words, SortedWords* sorted) {
   // Later slots come first; lanes that are no slots come last of all.
-  const __m256i ranks_front = _mm256_setr_epi16(
-      27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12);
-  const __m256i ranks_back = _mm256_setr_epi16(11, 10, 9, 8, 7, 6, 5, 4, 3, 2,
-                                               1, 0, 28, 29, 30, 31);
+  const __m256i ranks_front = _mm256_setr_epi16(27, 26, 25, 24, 23, 22, 21, 20,
+                                                19, 18, 17, 16, 15, 14, 13, 12);
+  const __m256i ranks_back =
+      _mm256_setr_epi16(11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 28, 29, 30, 31);
   const Discs discs = LoadDiscs(words);
   const Rows x = Transpose(SortRows({
       _mm256_unpacklo_epi16(ranks_front, discs.front),
@@ -392,9 +391,9 @@ FASTSKIP_ENTRY void Sort(const Words& words, SortedWords* sorted) {
   for (int i = 0; i < Block::kSlots; ++i) {
     sorted->word[i] = words.slot[Block::kSlots - 1 - number[2 * i]];
   }
-  const uint32_t empty = MaskOf(
-      _mm256_cmpeq_epi16(discs.front, _mm256_set1_epi16(-1)),
-      _mm256_cmpeq_epi16(discs.back, _mm256_set1_epi16(-1)));
+  const uint32_t empty =
+      MaskOf(_mm256_cmpeq_epi16(discs.front, _mm256_set1_epi16(-1)),
+             _mm256_cmpeq_epi16(discs.back, _mm256_set1_epi16(-1)));
   sorted->count = Block::kSlots - __builtin_popcount(empty);
   sorted->ties = TiesOf(UpperHalves(x)) &
                  static_cast<uint32_t>((uint64_t{1} << sorted->count) - 1);
