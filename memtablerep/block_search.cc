@@ -61,7 +61,7 @@ class TieBreaker {
   const int level_;
   const Key& key_;
   Neighbours& near_;
-  Key pred_, succ_;  // of near_; no entry: minus infinity
+  Key pred_{}, succ_{};  // of near_; no entry: minus infinity
 };
 
 void ResolveTies(const Ordering& ordering, int level, const Key& key,

@@ -69,7 +69,7 @@ Block* BlockSkipList::DescendBy(unsigned need, const Ordering& ordering,
     // Of children whose discriminators tie below the key's, any will do: the
     // search moves right from there.
     block = VisitOwner(ordering, block, key, bound, need, path->fence, &visit);
-    path->at[block->level] = const_cast<Block*>(block);
+    path->Pass(const_cast<Block*>(block));
     const Neighbours& near = visit.near;
     const bool take_equal = near.equal && bound == Bound::kNotAbove;
     uint64_t child = take_equal ? near.succ : near.pred;
@@ -189,7 +189,7 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Ordering& ordering,
       continue;
     }
     if (AnyMoved(ordering, owner->level, visit)) {
-      ClearMoved(ordering, owner, visit);
+      ClearMoved(ordering, owner, visit.words, visit.next);
       continue;
     }
     if (ordering.checks() && !PlaceHolds(ordering, *owner, key, &visit)) {
@@ -382,17 +382,15 @@ void BlockSkipList::Split(const Ordering& ordering, Block* left,
   }
 
   if (full.IsLastOfTies(from)) right->flags |= Block::kLowStoodAlone;
-  Visit after;
-  after.words = visit.words;
-  after.next = MakeWord(DiscOf(full.sorted.word[from]), right);
-  if (!left->ReplaceNextRelease(visit.next, after.next)) {
+  const uint64_t next = MakeWord(DiscOf(full.sorted.word[from]), right);
+  if (!left->ReplaceNextRelease(visit.next, next)) {
     cas_retries_.fetch_add(1, std::memory_order_relaxed);
     KeepSpare(right);
     return;
   }
   CountBlock(left->level);
   splits_.fetch_add(1, std::memory_order_relaxed);
-  ClearMoved(ordering, left, after);
+  ClearMoved(ordering, left, visit.words, next);
   const char* low = LowOf(left->level, full.sorted.word[0]);
   if (low == nullptr) low = LowOf(left->level, full.sorted.word[1]);
   const Key* keys = full.KeysFrom(from);
@@ -489,14 +487,15 @@ Block* BlockSkipList::RelinkLeftmostChild(Block* parent) {
   return child;
 }
 
-// Empties the slots of `block` that `visit` saw moved. Any thread may do it for
-// any other: each slot goes once, from the very word seen.
+// Empties the slots of `block` whose `words` have moved to its neighbour, which
+// `next` names. Any thread may do it for any other: each slot goes once, from
+// the very word seen.
 void BlockSkipList::ClearMoved(const Ordering& ordering, Block* block,
-                               const Visit& visit) {
-  const uint64_t empty = MakeWord(kEmptyDisc, BlockOf(visit.next));
+                               const Words& words, uint64_t next) {
+  const uint64_t empty = MakeWord(kEmptyDisc, BlockOf(next));
   for (int i = 0; i < Block::kSlots; ++i) {
-    const uint64_t word = visit.words.slot[i];
-    if (IsMoved(ordering, block->level, word, visit.next)) {
+    const uint64_t word = words.slot[i];
+    if (IsMoved(ordering, block->level, word, next)) {
       block->ReplaceSlotRelease(i, word, empty);
     }
   }
@@ -515,7 +514,7 @@ void BlockSkipList::Post(Block* child, const Scale& scale, Path* path) {
   try {
     for (;;) {
       const Ordering ordering = CurrentOrdering();
-      Block* parent = path->at[level];
+      Block* parent = path->At(level);
       if (parent == nullptr) {
         FASTSKIP_STEP();
         Block* root = root_.load(std::memory_order_acquire);
@@ -531,7 +530,7 @@ void BlockSkipList::Post(Block* child, const Scale& scale, Path* path) {
         return;
       }
       SwitchToLabels();
-      *path = Path();
+      path->Forget();
     }
   } catch (const std::bad_alloc&) {
     unposted_.fetch_add(1, std::memory_order_relaxed);

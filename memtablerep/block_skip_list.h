@@ -136,12 +136,27 @@ class BlockSkipList {
 
  private:
   // The block passed on each level on the way down: where posts begin.
-  struct Path {
-    Block* at[kMaxLevels] = {};
+  class Path {
+   public:
+    // The block of `level`; null where none was passed.
+    Block* At(int level) const {
+      return (passed_ >> level & 1) != 0 ? at_[level] : nullptr;
+    }
+    void Pass(Block* block) {
+      at_[block->level] = block;
+      passed_ |= uint32_t{1} << block->level;
+    }
+    void Forget() { passed_ = 0; }
+
     // In the last parent passed: the child right of the one entered.
     uint64_t fence = kNoWord;
     bool guessed = false;  // see kGuess
     End end;
+
+   private:
+    static_assert(kMaxLevels <= 32, "a bit for each level");
+    uint32_t passed_ = 0;    // bit i: at_[i] is set
+    Block* at_[kMaxLevels];  // clearing all would take longer than most of this
   };
   // Keys that tell the scale of a block's neighbourhood.
   struct Scale {
@@ -181,7 +196,8 @@ class BlockSkipList {
   static Block* RelinkLeftmostChild(Block* parent);
   bool FillRight(const Ordering& ordering, FullBlock* full, int from,
                  uint64_t next, Labels labels, Block* right) const;
-  void ClearMoved(const Ordering& ordering, Block* block, const Visit& visit);
+  void ClearMoved(const Ordering& ordering, Block* block, const Words& words,
+                  uint64_t next);
   void Post(Block* child, const Scale& scale, Path* path);
   bool GrowRoot(const Ordering& ordering, Block* root, Block* child,
                 const Scale& scale);

@@ -18,12 +18,13 @@
 
 namespace fastskip {
 
-// The internal key of an entry, taken apart once per operation.
+// The internal key of an entry, taken apart once per operation. Not set by
+// itself: a split has a block's worth of keys, few of which it looks at.
 struct Key {
-  const char* entry = nullptr;
-  const char* data = nullptr;  // the user key
-  size_t size = 0;             // of the user key, in bytes
-  uint64_t sequence = 0;       // without the type, which takes no part in order
+  const char* entry;
+  const char* data;   // the user key
+  size_t size;        // of the user key, in bytes
+  uint64_t sequence;  // without the type, which takes no part in order
 };
 
 inline uint64_t LoadLittleEndian64(const char* p) {
