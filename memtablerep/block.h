@@ -65,6 +65,11 @@ constexpr uint64_t kNoNext = uint64_t{kEmptyDisc} << kDiscShift;
 
 struct Block;
 
+// Whether other threads may be inserting as well. When not, what an insert has
+// seen is still there when it writes, and a store does for a CAS, which on
+// x86-64 would first wait until the entry's bytes have reached the cache.
+enum class Writers : uint8_t { kMany, kOne };
+
 inline uint64_t MakeWord(uint32_t disc, const void* address) {
   return uint64_t{disc} << kDiscShift | reinterpret_cast<uintptr_t>(address);
 }
@@ -137,8 +142,14 @@ struct alignas(64) Block {
     FASTSKIP_STEP();
     return slots[i].load(std::memory_order_relaxed);
   }
-  bool ReplaceSlotRelease(int i, uint64_t expected, uint64_t desired) {
+  bool ReplaceSlotRelease(int i, uint64_t expected, uint64_t desired,
+                          Writers writers) {
     FASTSKIP_STEP();
+    if (writers == Writers::kOne) {
+      if (slots[i].load(std::memory_order_relaxed) != expected) return false;
+      slots[i].store(desired, std::memory_order_release);
+      return true;
+    }
     return slots[i].compare_exchange_strong(expected, desired,
                                             std::memory_order_release,
                                             std::memory_order_relaxed);

@@ -82,12 +82,15 @@ Block* BlockSkipList::DescendBy(unsigned need, const Ordering& ordering,
   return const_cast<Block*>(block);
 }
 
-bool BlockSkipList::InsertAt(const char* entry, Finger* finger) {
+bool BlockSkipList::InsertAt(const char* entry, Finger* finger,
+                             Writers writers) {
   const Key key = DecodeKey(entry);
   for (;;) {
     const Ordering ordering = CurrentOrdering();
-    if (finger != nullptr && InsertAtEnd(ordering, key, finger)) return true;
-    Path path;
+    if (finger != nullptr && InsertAtEnd(ordering, key, writers, finger)) {
+      return true;
+    }
+    Path path(writers);
     Block* leaf = nullptr;
     if (finger != nullptr && finger->warm) {
       leaf = LeafFromFinger(ordering, key, *finger);
@@ -114,7 +117,7 @@ bool BlockSkipList::InsertWithHint(const char* entry, void** hint) {
   Finger finger;
   finger.leaf = static_cast<Block*>(*hint);
   finger.warm = finger.leaf != nullptr;
-  const bool inserted = InsertAt(entry, &finger);
+  const bool inserted = InsertAt(entry, &finger, Writers::kMany);
   *hint = finger.leaf;
   return inserted;
 }
@@ -126,7 +129,7 @@ bool BlockSkipList::InsertWithHint(const char* entry, void** hint) {
 // birth. So no insert has come into the leaf since, which was never full and
 // has no neighbour. The CAS finds out all of that.
 bool BlockSkipList::InsertAtEnd(const Ordering& ordering, const Key& key,
-                                Finger* finger) {
+                                Writers writers, Finger* finger) {
   Block* const leaf = finger->leaf;
   const End end = finger->end;
   const int slot = end.slot + 1;
@@ -138,7 +141,7 @@ bool BlockSkipList::InsertAtEnd(const Ordering& ordering, const Key& key,
   const bool known = digest && !ordering.checks() && disc > DiscOf(end.word);
   if (!known && ordering.Compare(EntryOf(end.word), key) >= 0) return false;
   const uint64_t word = MakeWord(disc, key.entry);
-  if (!leaf->ReplaceSlotRelease(slot, kNoNext, word)) {
+  if (!leaf->ReplaceSlotRelease(slot, kNoNext, word, writers)) {
     finger->end = End();
     return false;
   }
@@ -189,7 +192,7 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Ordering& ordering,
       continue;
     }
     if (AnyMoved(ordering, owner->level, visit)) {
-      ClearMoved(ordering, owner, visit.words, visit.next);
+      ClearMoved(ordering, owner, visit.words, visit.next, path->writers);
       continue;
     }
     if (ordering.checks() && !PlaceHolds(ordering, *owner, key, &visit)) {
@@ -216,7 +219,8 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Ordering& ordering,
     const uint32_t disc =
         visit.digest ? visit.disc : LabelBetween(near.pred, above);
     const uint64_t word = MakeWord(disc, address);
-    if (owner->ReplaceSlotRelease(slot, visit.words.slot[slot], word)) {
+    if (owner->ReplaceSlotRelease(slot, visit.words.slot[slot], word,
+                                  path->writers)) {
       if (owner->level == 0 && IsEmpty(above)) path->end = End{slot, word};
       return Outcome::kInserted;
     }
@@ -390,7 +394,7 @@ void BlockSkipList::Split(const Ordering& ordering, Block* left,
   }
   CountBlock(left->level);
   splits_.fetch_add(1, std::memory_order_relaxed);
-  ClearMoved(ordering, left, visit.words, next);
+  ClearMoved(ordering, left, visit.words, next, path->writers);
   const char* low = LowOf(left->level, full.sorted.word[0]);
   if (low == nullptr) low = LowOf(left->level, full.sorted.word[1]);
   const Key* keys = full.KeysFrom(from);
@@ -482,7 +486,7 @@ Block* BlockSkipList::RelinkLeftmostChild(Block* parent) {
   const uint64_t word = parent->SlotAcquire(0);
   Block* const child = CurrentHead(BlockOf(word));
   if (child != BlockOf(word)) {
-    parent->ReplaceSlotRelease(0, word, MakeWord(0, child));
+    parent->ReplaceSlotRelease(0, word, MakeWord(0, child), Writers::kMany);
   }
   return child;
 }
@@ -491,12 +495,13 @@ Block* BlockSkipList::RelinkLeftmostChild(Block* parent) {
 // `next` names. Any thread may do it for any other: each slot goes once, from
 // the very word seen.
 void BlockSkipList::ClearMoved(const Ordering& ordering, Block* block,
-                               const Words& words, uint64_t next) {
+                               const Words& words, uint64_t next,
+                               Writers writers) {
   const uint64_t empty = MakeWord(kEmptyDisc, BlockOf(next));
   for (int i = 0; i < Block::kSlots; ++i) {
     const uint64_t word = words.slot[i];
     if (IsMoved(ordering, block->level, word, next)) {
-      block->ReplaceSlotRelease(i, word, empty);
+      block->ReplaceSlotRelease(i, word, empty, writers);
     }
   }
 }

@@ -183,9 +183,11 @@ class FastSkipListRep final : public MemTableRep {
 
   void Insert(KeyHandle handle) override { InsertKey(handle); }
   // One writer at a time, which RocksDB hands from thread to thread with
-  // synchronisation: so the writer's finger may be the rep's.
+  // synchronisation: so the writer's finger may be the rep's, and the list need
+  // not expect others (as RocksDB's skip list does not).
   bool InsertKey(KeyHandle handle) override {
-    return list_->Insert(static_cast<const char*>(handle), &contents_->finger);
+    return list_->InsertAlone(static_cast<const char*>(handle),
+                              &contents_->finger);
   }
 
   void InsertWithHint(KeyHandle handle, void** hint) override {

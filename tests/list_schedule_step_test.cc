@@ -200,6 +200,22 @@ TEST_P(BytewiseScheduleTest, AppendersWithFingers) {
                {"g900 g901 g902 g904", "i903 g901 f902"}));
 }
 
+// One writer, as RocksDB's InsertKey has it, which stores where others compare
+// and swap; readers run beside it.
+TEST_P(BytewiseScheduleTest, LoneWriter) {
+  RunAll(Plain("LoneWriterInOrder", FullLeaves(1),
+               {"a900 a901 i902 a903 a899", "f899 c901", "L"}));
+  RunAll(Plain("LoneWriterDuringReads", FullLeaves(2),
+               {"a105 a104 a106 a105", "f105 c104", "F"}));
+  RunAll(Plain("LoneWriterDuringWalks", FullLeaves(2),
+               {"a105 a104 a106", "~104", "L"}));
+  Scenario versions = Plain("LoneWriterOfVersions", FullLeaves(1),
+                            {"a99 a98 a97 a105", "f97 c99", "F"});
+  versions.user_key = HotKey;
+  versions.sequence = FallingSequence;
+  RunAll(versions);
+}
+
 // The first head has labels, and is replaced by one of digests when it is full.
 TEST_P(BytewiseScheduleTest, ReplacedHead) {
   RunAll(Plain("ReplacedHead", Keys(150, kSlots, 10),

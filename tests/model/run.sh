@@ -115,11 +115,11 @@ order_of() {
 check_orders() {
   local clear clear_order slot_load use_cas use_load
   clear=$(perl -0777 -ne \
-    'print $1 if /ClearMoved\([^{;]*\{.*?(\w+)\(i, word, empty\)/s' \
+    'print $1 if /ClearMoved\([^{;]*\{.*?(\w+)\(i, word, empty\b/s' \
     "$CODE/block_skip_list.cc")
   [ -n "$clear" ] || die "cannot tell how slots are cleared."
   clear_order=$(order_of block.h \
-    "bool $clear"'\([^}]*?compare_exchange_strong\([^}]*?memory_order_(\w+)')
+    "bool $clear"'\((?:[^}]*\})??[^}]*?compare_exchange_strong\([^}]*?memory_order_(\w+)')
   slot_load=$(order_of block.h 'SlotAcquire\([^}]*?memory_order_(\w+)')
   use_cas=$(order_of sharded_arena.cc \
     'shards_in_use_\.compare_exchange_strong\([^;]*?memory_order_(\w+)')

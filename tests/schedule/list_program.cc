@@ -80,7 +80,7 @@ void ListProgram::Parse(const std::string& text, Thread* thread) {
       operation.rank = static_cast<int>(keys_.size()) - 1;
     }
     operation.key = &encoded_[operation.rank];
-    if (std::strchr("igh", word[0]) != nullptr) {
+    if (std::strchr("aigh", word[0]) != nullptr) {
       operation.entry.reset(new char[operation.key->size()]);
     }
     thread->operations.push_back(std::move(operation));
@@ -142,6 +142,7 @@ void ListProgram::Run(int number) {
         list_->RandomEntry([&] { return bits = bits * 5 + 1; });
         break;
       }
+      case 'a':
       case 'i':
       case 'g':
       case 'h':
@@ -153,17 +154,28 @@ void ListProgram::Run(int number) {
   }
 }
 
+bool ListProgram::InsertBy(char letter, Thread* thread, const char* entry) {
+  switch (letter) {
+    case 'a':
+      return list_->InsertAlone(entry, &thread->finger);
+    case 'g':
+      return list_->Insert(entry, &thread->finger);
+    case 'h':
+      return list_->InsertWithHint(entry, &thread->hint);
+    default:
+      return list_->Insert(entry);
+  }
+}
+
 void ListProgram::RunInsert(Thread* thread, const Operation& operation) {
   char* entry = operation.entry.get();
   std::memcpy(entry, operation.key->data(), operation.key->size());
   Insert insert{operation.rank, entry, kNever, 0, Outcome::kFailed};
   StampNextStep(&insert.begin);
   try {
-    const bool inserted = operation.letter == 'i' ? list_->Insert(entry)
-                          : operation.letter == 'g'
-                              ? list_->Insert(entry, &thread->finger)
-                              : list_->InsertWithHint(entry, &thread->hint);
-    insert.outcome = inserted ? Outcome::kInserted : Outcome::kRefused;
+    insert.outcome = InsertBy(operation.letter, thread, entry)
+                         ? Outcome::kInserted
+                         : Outcome::kRefused;
   } catch (const std::bad_alloc&) {
   }
   insert.end = Now();

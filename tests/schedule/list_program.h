@@ -26,6 +26,7 @@ namespace schedule {
 //   F   SeekToFirst, Next .. <5  SeekForPrev, then Prev to the beginning
 //   L   SeekToLast, Prev ..  ~5  Seek, then Next, Prev, Next, Prev
 //   r   RandomEntry          n5  ApproximateCount from 5 on
+//   a5  InsertAlone, with a finger: for scenarios in which no other inserts
 // Finger and hint are each thread's own.
 struct Scenario {
   const char* name;
@@ -117,6 +118,7 @@ class ListProgram : public Program {
   void Parse(const std::string& text, Thread* thread);
   int RankOf(int key) const;
   int RankOfEntry(const char* entry) const;
+  bool InsertBy(char letter, Thread* thread, const char* entry);
   void RunInsert(Thread* thread, const Operation& operation);
   void RunWalk(Thread* thread, const Operation& operation);
   template <typename Function>
