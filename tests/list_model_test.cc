@@ -502,8 +502,8 @@ TEST(ListShapeTest, AscendingKeysBelowOthersShareBlocks) {
     Random random(seed);
     uint64_t sequence = 0;
     const auto insert = [&](const std::string& key) {
-      ASSERT_TRUE(fixture.list.Insert(
-          fixture.Copy(EncodeEntry(key, ++sequence, 1))));
+      ASSERT_TRUE(
+          fixture.list.Insert(fixture.Copy(EncodeEntry(key, ++sequence, 1))));
     };
     for (const char end : {'a', 'z'}) {
       for (uint64_t i = 0; i < kEnds; ++i) insert(end + BigEndian(random(), 8));
