@@ -27,9 +27,10 @@
 // apart, with the memory order in each name:
 //   - a slot or `next` that is followed is loaded with acquire: it pairs with
 //     the release CAS that published the entry or the block;
-//   - every CAS releases: of an entry, so that its bytes come with it; of
-//     `next`, so that the right block comes with it; of a *clear* too, since
-//     whoever sees the empty word must also see the `next` that explains it;
+//   - every CAS, and a lone writer's store, releases: of an entry, so that its
+//     bytes come with it; of `next`, so that the right block comes with it; of
+//     a *clear* too, since whoever sees the empty word must also see the `next`
+//     that explains it;
 //   - a failed CAS is relaxed: its result is dropped, the caller looks again;
 //   - the relaxed loads serve an iterator's watch, which only asks whether a
 //     word differs from one that it has acquired before. A stale value says

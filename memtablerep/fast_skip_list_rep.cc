@@ -3,8 +3,9 @@
 // FastSkipListRep: the list and the arena behind RocksDB's interface of a
 // memtable's contents.
 //
-// Thread safety: as RocksDB asks. Any number of threads may allocate, insert
-// and read at once; an iterator and a hint belong to one thread at a time.
+// Thread safety: as RocksDB asks. Any number of threads may allocate, read, and
+// insert by the methods called ...Concurrently at once; the other inserts run
+// alone. An iterator and a hint belong to one thread at a time.
 //
 // Memory: everything comes from RocksDB's allocator, through the arena, and is
 // taken by Allocate and the inserts alone. Readers, and iterators that RocksDB

@@ -180,12 +180,15 @@ class ModelledList {
 
   bool Insert(const char* entry) {
     // Each way to insert, with what several writers would remember.
-    const uint64_t which = random_.Uniform(4 * kHints);
+    const uint64_t which = random_.Uniform(5 * kHints);
     if (which < kHints) {
       return fixture_.list.InsertWithHint(entry, &hints_[which]);
     }
     if (which < 2 * kHints) {
       return fixture_.list.Insert(entry, &fingers_[which - kHints]);
+    }
+    if (which < 3 * kHints) {
+      return fixture_.list.InsertAlone(entry, &fingers_[which - 2 * kHints]);
     }
     return fixture_.list.Insert(entry);
   }

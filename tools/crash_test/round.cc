@@ -118,10 +118,10 @@ void Round::ChooseMemtableOptions(Random* random) {
   prefix_hints = OneIn(random, 3);
   if (OneIn(random, 4)) {
     // The flushes by hand, which atomic_flush does without, end any stall.
-    stalls = !options.atomic_flush && OneIn(random, 2);
+    // What is maintained counts, as by all transactions, and so do arena blocks
+    // hardly used, of which each family has one: either could stall for good.
+    stalls = !options.atomic_flush && !transactions && OneIn(random, 2);
     if (stalls) {
-      // What is maintained counts, and so do arena blocks hardly used, of which
-      // each family has one: either could stall for good.
       options.max_write_buffer_size_to_maintain = 0;
       options.arena_block_size = 64 << 10;
     }
