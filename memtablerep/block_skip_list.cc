@@ -295,12 +295,15 @@ class FullBlock {
   // Where to cut into halves: not within a run of ties, if it can be helped,
   // since every key of the run would have to be compared with the new bound. A
   // long run under one digest is of versions of one key, mostly, and has a
-  // block of its own coming; one under one label means nothing.
+  // block of its own coming; one under one label means nothing. Far above the
+  // middle there is no cut: keys that come in right above the run would fill
+  // the block again at once, and be cut off one by one.
   int Middle() const {
     constexpr int kHalf = Block::kSlots / 2;
-    const int most_off = digests_ ? kHalf - 1 : Block::kSlots / 4;
+    constexpr int kQuarter = Block::kSlots / 4;
+    const int most_off = digests_ ? kHalf - 1 : kQuarter;
     for (int off = 0; off <= most_off; ++off) {
-      if (IsBoundary(kHalf + off)) return kHalf + off;
+      if (off <= kQuarter && IsBoundary(kHalf + off)) return kHalf + off;
       if (IsBoundary(kHalf - off)) return kHalf - off;
     }
     return kHalf;

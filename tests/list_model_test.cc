@@ -518,6 +518,32 @@ TEST(ListShapeTest, AscendingKeysBelowOthersShareBlocks) {
   }
 }
 
+// New versions of one key above a few of another, which tie with one another:
+// no split may cut off the new ones alone, and leave a block that is full again
+// at the next.
+TEST(ListShapeTest, HotKeysShareBlocks) {
+  constexpr uint64_t kOthers = 500, kVersions = 1000;
+  for (uint64_t below = 1; below <= 2 * Block::kSlots; ++below) {
+    for (const KeyOrder order : {KeyOrder::kBytewise, KeyOrder::kAuto}) {
+      ListFixture fixture(CompareBytes, order);
+      Random random(below);
+      uint64_t sequence = 0;
+      const auto insert = [&](const std::string& key) {
+        ASSERT_TRUE(
+            fixture.list.Insert(fixture.Copy(EncodeEntry(key, ++sequence, 1))));
+      };
+      for (uint64_t i = 0; i < kOthers; ++i) {
+        insert("a" + BigEndian(random(), 8));
+      }
+      for (uint64_t i = 0; i < below; ++i) insert("n1");
+      const uint64_t before = fixture.list.GetStats().leaf_blocks;
+      for (uint64_t i = 0; i < kVersions; ++i) insert("n2");
+      ASSERT_LT(fixture.list.GetStats().leaf_blocks - before, kVersions / 6)
+          << below << " versions below, " << KeyOrderName(order);
+    }
+  }
+}
+
 // Random keys at both ends of the range, an ascending load between them, which
 // leaves the blocks there half full.
 TEST(ListShapeTest, EstimatesRangesOfUnevenFill) {
