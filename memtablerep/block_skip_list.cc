@@ -127,7 +127,7 @@ bool BlockSkipList::InsertWithHint(const char* entry, void** hint) {
 //
 // Inserts take the first empty slot, and the next slot here holds its word of
 // birth. So no insert has come into the leaf since, which was never full and
-// has no neighbour. The CAS finds out all of that.
+// has no neighbour. Replacing that very word finds out all of that.
 bool BlockSkipList::InsertAtEnd(const Ordering& ordering, const Key& key,
                                 Writers writers, Finger* finger) {
   Block* const leaf = finger->leaf;

@@ -167,7 +167,7 @@ class BlockSkipList {
    private:
     static_assert(kMaxLevels <= 32, "a bit for each level");
     uint32_t passed_ = 0;    // bit i: at_[i] is set
-    Block* at_[kMaxLevels];  // clearing all would take longer than most of this
+    Block* at_[kMaxLevels];  // the others are not set: it would take long
   };
   // Keys that tell the scale of a block's neighbourhood.
   struct Scale {

@@ -495,26 +495,38 @@ TEST(ListShapeTest, AscendingKeysFillTheirBlocks) {
   EXPECT_FALSE(stats.uses_labels);
 }
 
+// A list whose blocks are counted while versions are inserted.
+class CountedList {
+ public:
+  explicit CountedList(KeyOrder order) : fixture_(CompareBytes, order) {}
+
+  void Insert(const std::string& key) {
+    ASSERT_TRUE(
+        fixture_.list.Insert(fixture_.Copy(EncodeEntry(key, ++sequence_, 1))));
+  }
+  uint64_t leaf_blocks() const { return fixture_.list.GetStats().leaf_blocks; }
+
+ private:
+  ListFixture fixture_;
+  uint64_t sequence_ = 0;
+};
+
 // An ascending load below random keys, wherever these happen to lie: no insert
 // may find the block that it goes into poor, full and split off just before,
 // each time with a single word left behind.
 TEST(ListShapeTest, AscendingKeysBelowOthersShareBlocks) {
   constexpr uint64_t kSeeds = 1500, kEnds = 500, kMiddle = 300;
   for (uint64_t seed = 0; seed < kSeeds / kSlowdown; ++seed) {
-    ListFixture fixture(CompareBytes, KeyOrder::kBytewise);
+    CountedList list(KeyOrder::kBytewise);
     Random random(seed);
-    uint64_t sequence = 0;
-    const auto insert = [&](const std::string& key) {
-      ASSERT_TRUE(
-          fixture.list.Insert(fixture.Copy(EncodeEntry(key, ++sequence, 1))));
-    };
     for (const char end : {'a', 'z'}) {
-      for (uint64_t i = 0; i < kEnds; ++i) insert(end + BigEndian(random(), 8));
+      for (uint64_t i = 0; i < kEnds; ++i) {
+        list.Insert(end + BigEndian(random(), 8));
+      }
     }
-    const uint64_t before = fixture.list.GetStats().leaf_blocks;
-    for (uint64_t i = 0; i < kMiddle; ++i) insert("m" + BigEndian(i, 8));
-    ASSERT_LT(fixture.list.GetStats().leaf_blocks - before, kMiddle / 8)
-        << "seed " << seed;
+    const uint64_t before = list.leaf_blocks();
+    for (uint64_t i = 0; i < kMiddle; ++i) list.Insert("m" + BigEndian(i, 8));
+    ASSERT_LT(list.leaf_blocks() - before, kMiddle / 8) << "seed " << seed;
   }
 }
 
@@ -525,20 +537,15 @@ TEST(ListShapeTest, HotKeysShareBlocks) {
   constexpr uint64_t kOthers = 500, kVersions = 1000;
   for (uint64_t below = 1; below <= 2 * Block::kSlots; ++below) {
     for (const KeyOrder order : {KeyOrder::kBytewise, KeyOrder::kAuto}) {
-      ListFixture fixture(CompareBytes, order);
+      CountedList list(order);
       Random random(below);
-      uint64_t sequence = 0;
-      const auto insert = [&](const std::string& key) {
-        ASSERT_TRUE(
-            fixture.list.Insert(fixture.Copy(EncodeEntry(key, ++sequence, 1))));
-      };
       for (uint64_t i = 0; i < kOthers; ++i) {
-        insert("a" + BigEndian(random(), 8));
+        list.Insert("a" + BigEndian(random(), 8));
       }
-      for (uint64_t i = 0; i < below; ++i) insert("n1");
-      const uint64_t before = fixture.list.GetStats().leaf_blocks;
-      for (uint64_t i = 0; i < kVersions; ++i) insert("n2");
-      ASSERT_LT(fixture.list.GetStats().leaf_blocks - before, kVersions / 6)
+      for (uint64_t i = 0; i < below; ++i) list.Insert("n1");
+      const uint64_t before = list.leaf_blocks();
+      for (uint64_t i = 0; i < kVersions; ++i) list.Insert("n2");
+      ASSERT_LT(list.leaf_blocks() - before, kVersions / 6)
           << below << " versions below, " << KeyOrderName(order);
     }
   }

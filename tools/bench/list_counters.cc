@@ -126,7 +126,7 @@ std::vector<std::pair<std::string, double>> ListCounters(
       std::memset(PutVarint32(to + size, work.value_size), 'v',
                   work.value_size);
       if (writers == 1 && !work.insert_concurrently) {
-        list.Insert(entry, &finger);
+        list.InsertAlone(entry, &finger);
       } else {
         list.Insert(entry);
       }
