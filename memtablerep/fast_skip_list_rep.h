@@ -66,14 +66,15 @@ struct FastSkipListOptions {
 
   // "max_entries": a memtable asks RocksDB for its flush once it holds so many
   // entries, or write_buffer_size is reached, whichever comes first. 0 for no
-  // limit. RocksDB asks after each insert of a single writer, but after each
-  // batch of concurrent ones, and switches memtables before the next batch: so
-  // a few entries more are in it then, at most the batches under way at the
-  // time. A memtable that has reached the limit reports itself as full: until
-  // it is sealed, the property "rocksdb.cur-size-active-mem-table" and the
-  // others that it goes into show a full write buffer; so does a read-only
-  // database, which seals none. The WriteBufferManager, the sizes of sealed
-  // memtables and FastSkipStats show what there is.
+  // limit. RocksDB asks after each insert of a single writer. With concurrent
+  // ones it asks after each batch, acts on the answer in the next insert, and
+  // switches memtables before the next group of writes: up to four batches of
+  // each writer may be in it beyond the limit. A memtable that has reached the
+  // limit reports itself as full: until it is sealed, the property
+  // "rocksdb.cur-size-active-mem-table" and the others that it goes into show a
+  // full write buffer; so does a read-only database, which seals none. The
+  // WriteBufferManager, the sizes of sealed memtables and FastSkipStats show
+  // what there is.
   uint64_t max_entries = 0;
 
   // "backpressure_percent", 1 to 100: a memtable is under pressure
