@@ -67,7 +67,7 @@ Nearest FindNearest(const Words& words, uint32_t disc) {
   return nearest;
 }
 
-Nearest LoadNearest(const Block& block, uint32_t disc, Words* words) {
+void Load(const Block& block, Words* words) {
   for (int i = 0; i < Words::kLanes; ++i) {
     words->disc[i] = static_cast<uint16_t>(kEmptyDisc);
   }
@@ -75,6 +75,10 @@ Nearest LoadNearest(const Block& block, uint32_t disc, Words* words) {
     words->slot[i] = block.SlotAcquire(i);
     words->disc[i] = static_cast<uint16_t>(DiscOf(words->slot[i]));
   }
+}
+
+Nearest LoadNearest(const Block& block, uint32_t disc, Words* words) {
+  Load(block, words);
   return FindNearest(*words, disc);
 }
 
@@ -115,7 +119,7 @@ void Sort(const Words& words, SortedWords* sorted) {
   }
 }
 
-constexpr BlockScan kScan{LoadNearest, FindNearest, SlotsWith, Sort};
+constexpr BlockScan kScan{Load, LoadNearest, FindNearest, SlotsWith, Sort};
 
 }  // namespace portable
 
@@ -227,8 +231,7 @@ FASTSKIP_TARGET __m256i CopyAndPackLast(const __m256i* from, __m256i* to) {
   return Pack(a, b, c, _mm256_set1_epi64x(-1));
 }
 
-FASTSKIP_ENTRY Nearest LoadNearest(const Block& block, uint32_t disc,
-                                   Words* words) {
+FASTSKIP_TARGET Discs CopyBlock(const Block& block, Words* words) {
   static_assert(Block::kSlots == 16 + 12, "two packs, less one vector");
   const auto* const from = reinterpret_cast<const __m256i*>(block.slots);
   auto* const to = reinterpret_cast<__m256i*>(words->slot);
@@ -238,7 +241,16 @@ FASTSKIP_ENTRY Nearest LoadNearest(const Block& block, uint32_t disc,
   FASTSKIP_KEEP_ORDER();
   _mm256_store_si256(discs_to, discs.front);
   _mm256_store_si256(discs_to + 1, discs.back);
-  return NearestOf(*words, discs, disc);
+  return discs;
+}
+
+FASTSKIP_ENTRY void Load(const Block& block, Words* words) {
+  CopyBlock(block, words);
+}
+
+FASTSKIP_ENTRY Nearest LoadNearest(const Block& block, uint32_t disc,
+                                   Words* words) {
+  return NearestOf(*words, CopyBlock(block, words), disc);
 }
 
 FASTSKIP_ENTRY uint32_t SlotsWith(const Words& words, uint32_t first,
@@ -399,7 +411,7 @@ FASTSKIP_ENTRY void Sort(const Words& words, SortedWords* sorted) {
                  static_cast<uint32_t>((uint64_t{1} << sorted->count) - 1);
 }
 
-constexpr BlockScan kScan{LoadNearest, FindNearest, SlotsWith, Sort};
+constexpr BlockScan kScan{Load, LoadNearest, FindNearest, SlotsWith, Sort};
 
 #undef FASTSKIP_ENTRY
 #undef FASTSKIP_TARGET

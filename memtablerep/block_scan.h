@@ -46,8 +46,9 @@ struct SortedWords {
 };
 
 struct BlockScan {
-  // Loads every slot with acquire, in any order; returns what lies nearest to
-  // `disc` among them.
+  // Loads every slot with acquire, in any order.
+  void (*load)(const Block& block, Words* words);
+  // The same; returns what lies nearest to `disc` among them.
   Nearest (*load_nearest)(const Block& block, uint32_t disc, Words* words);
   // The same of words at hand.
   Nearest (*nearest)(const Words& words, uint32_t disc);
@@ -68,7 +69,7 @@ const BlockScan* const* AvailableBlockScans();
 const BlockScan& Scan();
 
 inline void LoadWords(const Block& block, Words* words) {
-  Scan().load_nearest(block, 0, words);
+  Scan().load(block, words);
 }
 
 // The slots whose discriminator is `disc`.

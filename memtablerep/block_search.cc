@@ -218,7 +218,11 @@ void Prepare(const Ordering& ordering, const Block& block, const Key& key,
 }
 
 void LoadWords(const Block& block, Visit* visit) {
-  visit->nearest = Scan().load_nearest(block, visit->disc, &visit->words);
+  if (visit->digest) {
+    visit->nearest = Scan().load_nearest(block, visit->disc, &visit->words);
+  } else {
+    LoadWords(block, &visit->words);
+  }
 }
 
 void Locate(const Ordering& ordering, const Block& block, const Key& key,

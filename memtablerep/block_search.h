@@ -154,7 +154,7 @@ enum Need : unsigned {
 void Prepare(const Ordering& ordering, const Block& block, const Key& key,
              uint64_t fence, Visit* visit);
 
-// Fills `words`, and `nearest`.
+// Fills `words`, and `nearest` where the search goes by discriminator.
 void LoadWords(const Block& block, Visit* visit);
 
 // Fills `near` from them.

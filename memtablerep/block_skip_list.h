@@ -259,14 +259,14 @@ class BlockSkipList::Iterator {
     if (position_ < 0 || Changed()) Refresh();
     if (position_ + 1 == view_.count) return EnterNext();
     StandAt(position_ + 1);
-    if (position_ == kLookAhead) AskFor(BlockOf(next_));
+    if (ahead_ < Block::kSlots) LookAhead(BlockOf(next_));
   }
   void Prev() {
     if (position_ < 0 || Changed()) Refresh();
     if (position_ <= 0) return EnterPrevious();
     StandAt(position_ - 1);
-    if (position_ == kLookAhead && sibling_ > 0) {
-      AskFor(BlockOf(siblings_.word[sibling_ - 1]));
+    if (ahead_ < Block::kSlots && sibling_ > 0) {
+      LookAhead(BlockOf(siblings_.word[sibling_ - 1]));
     }
   }
   // To the first entry not below `key`.
@@ -277,9 +277,11 @@ class BlockSkipList::Iterator {
   void SeekToLast();
 
  private:
-  // Where in a block a scan asks for the entries of the next one: far enough
-  // ahead for memory to answer.
-  static constexpr int kLookAhead = 4;
+  // A scan asks memory for the entries of the next block while it walks the
+  // one before: so many slots at each step, after so many steps. All at once
+  // would be more than a processor has buffers for, and it would wait.
+  static constexpr int kSlotsPerStep = 4;
+  static constexpr int kFirstSteps = 4;
 
   // Whether an insert or a split has touched the block since the view was
   // taken. An insert goes to the lowest slot that is empty or moved, and
@@ -296,7 +298,12 @@ class BlockSkipList::Iterator {
   }
   void StandAt(const Block* block, const char* entry);
   void Load(const Block* block);
-  void AskFor(const Block* block);
+  // Asks for some more entries of the block that the scan goes to.
+  void LookAhead(const Block* block) {
+    if (ahead_ >= 0) AskFor(block, ahead_ + kSlotsPerStep);
+    ahead_ += kSlotsPerStep;
+  }
+  void AskFor(const Block* block, int to_slot);
   void EnterNext();
   void Refresh();
   void EnterPrevious();
@@ -310,7 +317,9 @@ class BlockSkipList::Iterator {
   int watch_ = -1;     // the slot the next insert into the block will take
   uint64_t watched_ = kNoWord;  // the word there when the view was taken
   uint64_t next_ = kNoNext;     // of block_, then
-  bool asked_ = false;          // for the entries of the next block
+  // Slots of the next block whose entries were asked for; below 0 there are
+  // steps to go before that.
+  int ahead_ = 0;
   SortedWords view_;
   // Leaves under one parent for steps to the left: siblings_[sibling_] is
   // block_ or left of it. Set at the first such step; -1: none.

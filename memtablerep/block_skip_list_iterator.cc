@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The iterator: walks a sorted view of one block at a time.
+#include <algorithm>
+
 #include "block_skip_list.h"
 
 namespace fastskip {
@@ -15,13 +17,6 @@ void PrefetchEntry(uint64_t word, const Block& instead) {
       IsEmpty(word) ? reinterpret_cast<const char*>(&instead) : EntryOf(word);
   __builtin_prefetch(at);
   __builtin_prefetch(at + kTypicalKey);
-}
-
-void PrefetchEntries(const Block& block) {
-  // Any state of the block will do.
-  for (int i = 0; i < Block::kSlots; ++i) {
-    PrefetchEntry(block.SlotRelaxed(i), block);
-  }
 }
 
 }  // namespace
@@ -48,7 +43,7 @@ void BlockSkipList::Iterator::Load(const Block* block) {
   }
   block_ = block;
   next_ = next;
-  asked_ = false;
+  ahead_ = -kFirstSteps * kSlotsPerStep;
   watch_ = FirstEmptySlot(words);
   if (!IsEmpty(next)) {
     BlockOf(next)->Prefetch();
@@ -88,10 +83,14 @@ void BlockSkipList::Iterator::Refresh() {
   }
 }
 
-// Asks for the entries of a block that a scan is about to enter.
-void BlockSkipList::Iterator::AskFor(const Block* block) {
-  if (block != nullptr) PrefetchEntries(*block);
-  asked_ = true;
+// Asks for the entries of `block` in slots that were not asked for, up to
+// `to_slot`. Any state of the block will do.
+void BlockSkipList::Iterator::AskFor(const Block* block, int to_slot) {
+  if (block == nullptr) return;
+  const int end = std::min(to_slot, Block::kSlots);
+  for (int i = std::max(ahead_, 0); i < end; ++i) {
+    PrefetchEntry(block->SlotRelaxed(i), *block);
+  }
 }
 
 // Goes on at the first entry right of the view; not Valid() when there is none.
@@ -102,7 +101,7 @@ void BlockSkipList::Iterator::EnterNext() {
       entry_ = nullptr;
       return;
     }
-    if (!asked_) AskFor(BlockOf(next_));
+    AskFor(BlockOf(next_), Block::kSlots);
     Load(BlockOf(next_));
   } while (view_.count == 0);  // only a head can be empty, or be replaced
   StandAt(0);
@@ -122,7 +121,7 @@ void BlockSkipList::Iterator::EnterPrevious() {
   if (sibling_ > 0) BlockOf(siblings_.word[sibling_ - 1])->Prefetch();
   const Block* block =
       sibling_ < 0 ? list_->FirstLeaf() : BlockOf(siblings_.word[sibling_]);
-  if (!asked_) AskFor(block);
+  AskFor(block, Block::kSlots);
   for (;;) {
     for (;;) {
       const uint64_t next = block->NextAcquire();
