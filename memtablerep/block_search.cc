@@ -183,9 +183,7 @@ uint32_t DiscOfKey(const Block& block, const Key& key, bool has_prefix) {
   return Discriminator(digest, block.base, block.shift);
 }
 
-void Sort(const Ordering& ordering, int level, const Words& words,
-          SortedWords* sorted) {
-  Scan().sort(words, sorted);
+void OrderTies(const Ordering& ordering, int level, SortedWords* sorted) {
   for (uint32_t ties = sorted->ties; ties != 0; ties &= ties - 1) {
     int at = __builtin_ctz(ties);
     const uint64_t w = sorted->word[at];
@@ -196,6 +194,12 @@ void Sort(const Ordering& ordering, int level, const Words& words,
     }
     sorted->word[at] = w;
   }
+}
+
+void Sort(const Ordering& ordering, int level, const Words& words,
+          SortedWords* sorted) {
+  Scan().sort(words, sorted);
+  OrderTies(ordering, level, sorted);
 }
 
 void TieCost::Add(uint32_t disc) {
@@ -450,6 +454,25 @@ bool PlanDigests(const BirthPlan& plan, int most_ties, Block* block,
     block->prefix = 0;
   }
   return good;
+}
+
+bool InheritDigests(const Ordering& ordering, const Block& left, Block* block) {
+  constexpr uint8_t kOpen = Block::kHead | Block::kVerifyPrefix;
+  if (!ordering.digests() || left.kind == BlockKind::kLabels ||
+      (left.flags & kOpen) != 0) {
+    return false;
+  }
+  block->base = left.base;
+  block->shift = left.shift;
+  block->kind = left.kind;
+  block->prefix = left.prefix;
+  // A key that came in by a label need not have it.
+  if (!ordering.checks() || AnchorHasPrefix(*block, DecodeKey(left.anchor))) {
+    return true;
+  }
+  block->kind = BlockKind::kLabels;
+  block->prefix = 0;
+  return false;
 }
 
 void PlanLabels(const BirthPlan& plan, uint32_t* discs, uint32_t* fence_disc) {

@@ -84,6 +84,9 @@ int CompareWords(const Ordering& ordering, int level, uint64_t a, uint64_t b);
 // so that the prefix need not be compared.
 uint32_t DiscOfKey(const Block& block, const Key& key, bool has_prefix);
 
+// Puts words sorted by discriminator in true order.
+void OrderTies(const Ordering& ordering, int level, SortedWords* sorted);
+
 // Puts the words of a block in true order.
 void Sort(const Ordering& ordering, int level, const Words& words,
           SortedWords* sorted);
@@ -205,6 +208,12 @@ struct BirthPlan {
 // TieCost); then the block is as before.
 bool PlanDigests(const BirthPlan& plan, int most_ties, Block* block,
                  uint32_t* discs, uint32_t* fence_disc);
+
+// Gives `block`, whose anchor is set, the digest parameters of `left`, of whose
+// words it takes those from the anchor on under their discriminators. False,
+// and nothing done, where digests are of no use, or a key may lack the prefix.
+bool InheritDigests(const Ordering& ordering, const Block& left, Block* block);
+
 void PlanLabels(const BirthPlan& plan, uint32_t* discs, uint32_t* fence_disc);
 
 }  // namespace fastskip

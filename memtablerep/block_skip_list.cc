@@ -5,6 +5,7 @@
 
 #include <cassert>
 #include <new>
+#include <utility>
 
 #include "sharded_arena.h"
 
@@ -260,26 +261,67 @@ Block* BlockSkipList::Append(const Ordering& ordering, Block* left,
   }
   CountBlock(left->level);
   splits_.fetch_add(1, std::memory_order_relaxed);
-  Post(right, Scale{plan.scale_low, key}, path);
+  Post(right, Scale{first, key.entry}, path);
   if (left->level == 0) path->end = End{0, MakeWord(disc, address)};
   return right;
 }
 
-// The words of a full block, in order, and their keys, decoded on demand: each
-// is a cache line that nothing else may have touched.
+// The words of a full block, sorted by discriminator, and on demand in true
+// order, with their keys: each is a cache line that nothing else may have
+// touched.
 class FullBlock {
  public:
   FullBlock(const Ordering& ordering, const Block& block, const Words& words)
       : level_(block.level),
+        kind_(block.kind),
         digests_(ordering.digests() && block.kind != BlockKind::kLabels) {
-    Sort(ordering, level_, words, &sorted);
+    Scan().sort(words, &sorted);
     for (const uint64_t w : sorted.word) ties_.Add(DiscOf(w));
   }
 
-  bool poor() const { return ties_.Above(TieCost::kPoor); }
+  // Whether the discriminators tell too little, or nothing, of the keys.
+  bool poor() const {
+    return kind_ == BlockKind::kLabels || ties_.Above(TieCost::kPoor);
+  }
+
+  // Whether the discriminators from `from` on are good for some more splits:
+  // the middle half of the words has plenty of them, and none is shared but by
+  // versions of one key.
+  bool TellsApart(int from) const {
+    constexpr uint32_t kPlenty = 32 * Block::kSlots;
+    const int quarter = (Block::kSlots - 1 - from) / 4;
+    if (DiscOf(sorted.word[Block::kSlots - 1 - quarter]) <
+        DiscOf(sorted.word[from + quarter]) + kPlenty) {
+      return false;
+    }
+    for (int i = from + 1; i < Block::kSlots; ++i) {
+      if (!IsBoundary(i) && !IsVersionOf(sorted.word[i - 1], sorted.word[i])) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  bool IsBoundary(int i) const {
+    return i > 0 && DiscOf(sorted.word[i - 1]) != DiscOf(sorted.word[i]);
+  }
+
+  // Puts the least of the words that tie with that at `i`, the first of them,
+  // there.
+  void PutLeastAt(const Ordering& ordering, int i) {
+    uint64_t* const least = &sorted.word[i];
+    for (++i; i < Block::kSlots && !IsBoundary(i); ++i) {
+      if (CompareWords(ordering, level_, sorted.word[i], *least) < 0) {
+        std::swap(sorted.word[i], *least);
+      }
+    }
+  }
+
+  void Order(const Ordering& ordering) { OrderTies(ordering, level_, &sorted); }
 
   // The keys of the words from `from` on, of which the first is not the
   // leftmost child of its level.
+  // REQUIRES: Order
   const Key* KeysFrom(int from) {
     for (int i = from; i < decoded_; ++i) {
       __builtin_prefetch(level_ == 0 ? EntryOf(sorted.word[i])
@@ -316,19 +358,42 @@ class FullBlock {
   SortedWords sorted;
 
  private:
-  bool IsBoundary(int i) const {
-    return i > 0 && DiscOf(sorted.word[i - 1]) != DiscOf(sorted.word[i]);
+  bool IsVersionOf(uint64_t a, uint64_t b) const {
+    return CompareUserKeyBytes(DecodeKey(LowOf(level_, a)),
+                               DecodeKey(LowOf(level_, b))) == 0;
   }
 
   const int level_;
+  const BlockKind kind_;
   const bool digests_;
   int decoded_ = Block::kSlots;  // keys_ is set from here on
   Key keys_[Block::kSlots];
   TieCost ties_;
 };
 
-// Fills `right` with the words of `full` from `from` on. False, and nothing
-// done, when it would have to be a label block and `labels` does not permit.
+// Fills `right` with the words of `full` from `from` on as they stand in
+// `left`, which reads hardly any key. False, and nothing to build on, when that
+// will not do.
+bool BlockSkipList::CopyRight(const Ordering& ordering, const Block& left,
+                              FullBlock* full, int from, uint64_t next,
+                              Block* right) {
+  if (!full->IsBoundary(from) || !full->TellsApart(from)) return false;
+  full->PutLeastAt(ordering, from);
+  const uint64_t* const words = &full->sorted.word[from];
+  right->anchor = LowOf(left.level, words[0]);
+  if (!InheritDigests(ordering, left, right)) return false;
+  for (int i = 0, last = Block::kSlots - 1 - from; i <= last; ++i) {
+    // Backwards, as BlockScan::sort expects of ties.
+    right->slots[last - i].store(
+        words[i], std::memory_order_relaxed);  // not published yet
+  }
+  right->next.store(next, std::memory_order_relaxed);  // not published yet
+  return true;
+}
+
+// Fills `right` with the words of `full`, which are in order, from `from` on,
+// under discriminators of its own. False, and nothing done, when it would have
+// to be a label block and `labels` does not permit.
 bool BlockSkipList::FillRight(const Ordering& ordering, FullBlock* full,
                               int from, uint64_t next, Labels labels,
                               Block* right) const {
@@ -364,30 +429,49 @@ bool BlockSkipList::FillRight(const Ordering& ordering, FullBlock* full,
   return true;
 }
 
+// Fills `right` with the upper part of `full`, the words of `left`, and returns
+// where that part begins.
+int BlockSkipList::FillUpperPart(const Ordering& ordering, const Block& left,
+                                 const Visit& visit, FullBlock* full,
+                                 Block* right) const {
+  const int middle = full->Middle();
+  if (full->poor()) {
+    // Where discriminators have become useless, a new block that tells the keys
+    // apart takes all it can. (For a head, ReplaceHead has tried.)
+    if (!left.is_head() &&
+        FillRight(ordering, full, 1, visit.next, Labels::kNo, right)) {
+      return 1;
+    }
+  } else {
+    if (CopyRight(ordering, left, full, middle, visit.next, right)) {
+      return middle;
+    }
+    full->Order(ordering);
+  }
+  int from = middle;
+  // What comes in below everything in a head tells of a load in descending
+  // order, which is to leave full blocks behind. On level 0 a head has no `low`
+  // to keep.
+  const uint64_t below = left.level == 0 ? kNoWord : full->sorted.word[0];
+  if (left.is_head() && visit.near.pred == below)
+    from = left.level == 0 ? 0 : 1;
+  FillRight(ordering, full, from, visit.next, Labels::kYes, right);
+  return from;
+}
+
 // Moves the upper part of `left`, which is full, into a new right neighbour.
 // Whoever loses the race for `next` looks again.
 void BlockSkipList::Split(const Ordering& ordering, Block* left,
                           const Visit& visit, Path* path) {
   FullBlock full(ordering, *left, visit.words);
-  const bool poor = left->kind == BlockKind::kLabels || full.poor();
-  if (poor && left->is_head() &&
-      ReplaceHead(ordering, left, &full, visit, path)) {
-    return;
+  if (full.poor()) {
+    full.Order(ordering);
+    if (left->is_head() && ReplaceHead(ordering, left, &full, visit, path)) {
+      return;
+    }
   }
   Block* right = NewBlock(left->level);
-  // Where discriminators have become useless, a new block that tells the keys
-  // apart takes all it can. On level 0 a head has no `low` to keep. (For a
-  // head, ReplaceHead has tried.)
-  int from = left->is_head() && left->level == 0 ? 0 : 1;
-  if (!poor || left->is_head() ||
-      !FillRight(ordering, &full, from, visit.next, Labels::kNo, right)) {
-    // What comes in below everything in a head tells of a load in descending
-    // order, which is to leave full blocks behind.
-    const uint64_t below = left->level == 0 ? kNoWord : full.sorted.word[0];
-    if (!left->is_head() || visit.near.pred != below) from = full.Middle();
-    FillRight(ordering, &full, from, visit.next, Labels::kYes, right);
-  }
-
+  const int from = FillUpperPart(ordering, *left, visit, &full, right);
   if (full.IsLastOfTies(from)) right->flags |= Block::kLowStoodAlone;
   const uint64_t next = MakeWord(DiscOf(full.sorted.word[from]), right);
   if (!left->ReplaceNextRelease(visit.next, next)) {
@@ -400,8 +484,8 @@ void BlockSkipList::Split(const Ordering& ordering, Block* left,
   ClearMoved(ordering, left, visit.words, next, path->writers);
   const char* low = LowOf(left->level, full.sorted.word[0]);
   if (low == nullptr) low = LowOf(left->level, full.sorted.word[1]);
-  const Key* keys = full.KeysFrom(from);
-  Post(right, Scale{DecodeKey(low), keys[Block::kSlots - 1 - from]}, path);
+  const char* high = LowOf(left->level, full.sorted.word[Block::kSlots - 1]);
+  Post(right, Scale{low, high}, path);
 }
 
 // Puts a new head, with discriminators of its own, in the place of `head`,
@@ -447,7 +531,7 @@ bool BlockSkipList::ReplaceHead(const Ordering& ordering, Block* head,
   CountBlock(level);
   splits_.fetch_add(1, std::memory_order_relaxed);
   RelinkHead(level);
-  Post(right, Scale{keys[0], last}, path);
+  Post(right, Scale{keys[0].entry, last.entry}, path);
   return true;
 }
 
@@ -550,7 +634,8 @@ bool BlockSkipList::GrowRoot(const Ordering& ordering, Block* root,
                              Block* child, const Scale& scale) {
   assert(root->level == child->level && root->is_head());
   const Key key = DecodeKey(child->anchor);
-  const BirthPlan plan{&key, 1, nullptr, scale.low, scale.high};
+  const BirthPlan plan{&key, 1, nullptr, DecodeKey(scale.low),
+                       DecodeKey(scale.high)};
   Block* grown = NewBlock(root->level + 1);
   grown->flags = Block::kHead;
   grown->anchor = child->anchor;

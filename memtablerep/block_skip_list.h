@@ -169,9 +169,9 @@ class BlockSkipList {
     uint32_t passed_ = 0;    // bit i: at_[i] is set
     Block* at_[kMaxLevels];  // the others are not set: it would take long
   };
-  // Keys that tell the scale of a block's neighbourhood.
+  // Entries whose keys tell the scale of a block's neighbourhood.
   struct Scale {
-    Key low, high;
+    const char *low, *high;
   };
   enum class Labels { kNo, kYes };
   enum class Outcome { kInserted, kDuplicate, kViolation };
@@ -206,6 +206,10 @@ class BlockSkipList {
   static Block* CurrentHead(const Block* head);
   void RelinkHead(int level);
   static Block* RelinkLeftmostChild(Block* parent);
+  int FillUpperPart(const Ordering& ordering, const Block& left,
+                    const Visit& visit, FullBlock* full, Block* right) const;
+  static bool CopyRight(const Ordering& ordering, const Block& left,
+                        FullBlock* full, int from, uint64_t next, Block* right);
   bool FillRight(const Ordering& ordering, FullBlock* full, int from,
                  uint64_t next, Labels labels, Block* right) const;
   void ClearMoved(const Ordering& ordering, Block* block, const Words& words,

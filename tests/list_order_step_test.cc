@@ -19,7 +19,7 @@ namespace fastskip {
 namespace test {
 namespace {
 
-// Orders the keys of a universe by a table.
+// Orders the keys of a universe by a table, and versions newest first.
 class TableComparator : public EntryComparator {
  public:
   explicit TableComparator(const std::vector<std::string>& order) {
@@ -28,15 +28,36 @@ class TableComparator : public EntryComparator {
     }
   }
   int Compare(const char* a, const char* b) const override {
-    return Rank(a) - Rank(b);
+    const int c = Rank(a) - Rank(b);
+    if (c != 0) return c;
+    const uint64_t x = DecodeKey(a).sequence, y = DecodeKey(b).sequence;
+    return x > y ? -1 : (x < y ? 1 : 0);
   }
+
+ private:
   int Rank(const char* entry) const {
     return rank_.find(ParseEntry(entry).user_key)->second;
   }
 
- private:
   std::map<std::string, int, std::less<>> rank_;
 };
+
+// A version of a key.
+struct Item {
+  std::string key;
+  uint64_t sequence;
+};
+
+// Most keys have one version, some have a few.
+std::vector<Item> MakeItems(const std::vector<std::string>& keys,
+                            Random* random) {
+  std::vector<Item> items;
+  for (const std::string& key : keys) {
+    uint64_t versions = random->OneIn(6) ? 1 + random->Uniform(6) : 1;
+    for (; versions > 0; --versions) items.push_back({key, versions});
+  }
+  return items;
+}
 
 // Keys far apart, and clusters of keys that only their last bytes tell apart:
 // where both kinds meet, the keys of a cluster share a discriminator.
@@ -93,16 +114,18 @@ std::vector<std::string> MakeOrder(std::vector<std::string> keys,
 
 class Checked {
  public:
-  Checked(std::vector<std::string> order, Random* random)
-      : random_(random), order_(std::move(order)), comparator_(order_) {
-    for (const std::string& key : order_) probes_.push_back(store_.Add(key, 1));
-    there_.resize(order_.size());
+  Checked(const std::vector<std::string>& order, Random* random)
+      : random_(random), items_(MakeItems(order, random)), comparator_(order) {
+    for (const Item& item : items_) {
+      probes_.push_back(store_.Add(item.key, item.sequence));
+    }
+    there_.resize(items_.size());
   }
 
-  // Inserts most keys in a random sequence, and looks around in between.
+  // Inserts most items in a random sequence, and looks around in between.
   void Run() {
     std::vector<int> sequence;
-    for (size_t i = 0; i < order_.size(); ++i) {
+    for (size_t i = 0; i < items_.size(); ++i) {
       if (!random_->OneIn(5)) sequence.push_back(static_cast<int>(i));
     }
     for (size_t i = sequence.size(); i > 1; --i) {
@@ -111,7 +134,7 @@ class Checked {
     BlockSkipList::Finger finger;
     for (const int rank : sequence) {
       const bool was_there = there_[rank] != nullptr;
-      const char* entry = store_.Add(order_[rank], 1);
+      const char* entry = store_.Add(items_[rank].key, items_[rank].sequence);
       const bool inserted = random_->OneIn(3) ? list_.Insert(entry, &finger)
                                               : list_.Insert(entry);
       ASSERT_NE(was_there, inserted) << rank;
@@ -137,7 +160,7 @@ class Checked {
   }
 
   void LookUp() {
-    const auto rank = static_cast<int>(random_->Uniform(order_.size()));
+    const auto rank = static_cast<int>(random_->Uniform(items_.size()));
     const char* probe = probes_[rank];
     BlockSkipList::Iterator it(&list_);
     const auto here = [&] { return it.Valid() ? it.key() : nullptr; };
@@ -187,7 +210,7 @@ class Checked {
   }
 
   Random* const random_;
-  const std::vector<std::string> order_;  // by rank
+  const std::vector<Item> items_;  // by rank
   const TableComparator comparator_;
   EntryStore store_;
   std::vector<const char*> probes_;

@@ -108,6 +108,31 @@ TEST(ListRegression, PrefixIsNoLongerThanTheKeyThatHoldsIt) {
   EXPECT_EQ(f.list.TEST_Validate(), "");
 }
 
+// A split by digests kept the prefix for a block whose least key, one of one
+// byte, another thread had put there by a label.
+TEST(ListRegression, KeptPrefixIsNoLongerThanTheKeyThatHoldsIt) {
+  const std::string prefix(200, 'p');
+  int raced = 0;
+  for (int round = 0; round < 1000; ++round) {
+    Random random = MakeRandom(round);
+    EntryStore store;
+    ListFixture f(CompareLastByteFirst, KeyOrder::kAuto);
+    const auto insert = [&](const std::string& before, int odd) {
+      const auto last = static_cast<char>(2 * random.Uniform(120) + 2 + odd);
+      f.list.Insert(store.Add(before + last, 1));
+    };
+    for (int i = 0; i < 100; ++i) insert(prefix, 0);
+    if (f.list.GetStats().uses_labels) continue;
+    InterruptAt(kAfterModeIsLoaded, [&] {
+      for (int i = 0; i < 40; ++i) insert("", 1);  // switches to labels
+    });
+    insert(prefix, 0);
+    raced += f.list.GetStats().uses_labels;
+    ASSERT_EQ(f.list.TEST_Validate(), "");
+  }
+  EXPECT_GT(raced, 0) << "no round switched to labels in mid-insert";
+}
+
 // The first request of a shard, of about 1 MiB: it did not fit a cursor.
 TEST(ListRegression, LargeFirstEntryOfAShardOverlapsNothing) {
   for (size_t size = (1 << 20) - 200; size < (1 << 20) + 200; size += 8) {
