@@ -154,6 +154,9 @@ void ExpectNothingLost(DB* db, const Model& model) {
   }
 }
 
+// Ends early where a full disk refused a write. RocksDB resumes by itself then,
+// at a moment of its own, and 7.8 goes on with the log that failed, which its
+// assertions do not permit (seen with skip_list as often).
 void WriteThroughFaults(DB* db, Random& random, size_t operations,
                         Faults* faults, Model* model) {
   for (size_t i = 0; i < operations; ++i) {
@@ -167,6 +170,7 @@ void WriteThroughFaults(DB* db, Random& random, size_t operations,
     } else {
       (*model)[key].attempted.insert(value);
       faults->on = false;
+      if (faults->disk_full) return;
       // May say Busy, or that this error is for good.
       db->Resume().PermitUncheckedError();
     }
@@ -192,7 +196,8 @@ TEST_P(DbFaultTest, WritesAndFlushesThatFail) {
     const auto env =
         rocksdb::NewCompositeEnv(std::make_shared<FailingFileSystem>(&faults));
     Model model;
-    for (int opening = 0; opening < 3; ++opening) {
+    const int openings = GetParam() ? 12 : 3;
+    for (int opening = 0; opening < openings; ++opening) {
       Options options = SmallOptions();
       options.env = env.get();
       options.avoid_flush_during_recovery = Below(random, 2) == 0;
