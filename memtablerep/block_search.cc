@@ -457,22 +457,12 @@ bool PlanDigests(const BirthPlan& plan, int most_ties, Block* block,
 }
 
 bool InheritDigests(const Ordering& ordering, const Block& left, Block* block) {
-  constexpr uint8_t kOpen = Block::kHead | Block::kVerifyPrefix;
-  if (!ordering.digests() || left.kind == BlockKind::kLabels ||
-      (left.flags & kOpen) != 0) {
-    return false;
-  }
   block->base = left.base;
   block->shift = left.shift;
   block->kind = left.kind;
   block->prefix = left.prefix;
   // A key that came in by a label need not have it.
-  if (!ordering.checks() || AnchorHasPrefix(*block, DecodeKey(left.anchor))) {
-    return true;
-  }
-  block->kind = BlockKind::kLabels;
-  block->prefix = 0;
-  return false;
+  return !ordering.checks() || AnchorHasPrefix(*block, DecodeKey(left.anchor));
 }
 
 void PlanLabels(const BirthPlan& plan, uint32_t* discs, uint32_t* fence_disc) {

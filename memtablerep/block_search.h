@@ -210,8 +210,9 @@ bool PlanDigests(const BirthPlan& plan, int most_ties, Block* block,
                  uint32_t* discs, uint32_t* fence_disc);
 
 // Gives `block`, whose anchor is set, the digest parameters of `left`, of whose
-// words it takes those from the anchor on under their discriminators. False,
-// and nothing done, where digests are of no use, or a key may lack the prefix.
+// words it takes those from the anchor on under their discriminators. False
+// when the anchor lacks the prefix: then other parameters are to be planned.
+// REQUIRES: `left` goes by digests, and is no head and without kVerifyPrefix
 bool InheritDigests(const Ordering& ordering, const Block& left, Block* block);
 
 void PlanLabels(const BirthPlan& plan, uint32_t* discs, uint32_t* fence_disc);

@@ -272,8 +272,8 @@ Block* BlockSkipList::Append(const Ordering& ordering, Block* left,
 class FullBlock {
  public:
   FullBlock(const Ordering& ordering, const Block& block, const Words& words)
-      : level_(block.level),
-        kind_(block.kind),
+      : block_(block),
+        level_(block.level),
         digests_(ordering.digests() && block.kind != BlockKind::kLabels) {
     Scan().sort(words, &sorted);
     for (const uint64_t w : sorted.word) ties_.Add(DiscOf(w));
@@ -281,13 +281,15 @@ class FullBlock {
 
   // Whether the discriminators tell too little, or nothing, of the keys.
   bool poor() const {
-    return kind_ == BlockKind::kLabels || ties_.Above(TieCost::kPoor);
+    return block_.kind == BlockKind::kLabels || ties_.Above(TieCost::kPoor);
   }
 
   // Whether the discriminators from `from` on are good for some more splits:
-  // the middle half of the words has plenty of them, and none is shared but by
-  // versions of one key.
+  // they are digests of keys that have the prefix, the middle half of the words
+  // has plenty of them, and none is shared but by versions of one key.
   bool TellsApart(int from) const {
+    constexpr uint8_t kOpen = Block::kHead | Block::kVerifyPrefix;
+    if (!digests_ || (block_.flags & kOpen) != 0) return false;
     constexpr uint32_t kPlenty = 32 * Block::kSlots;
     const int quarter = (Block::kSlots - 1 - from) / 4;
     if (DiscOf(sorted.word[Block::kSlots - 1 - quarter]) <
@@ -302,9 +304,7 @@ class FullBlock {
     return true;
   }
 
-  bool IsBoundary(int i) const {
-    return i > 0 && DiscOf(sorted.word[i - 1]) != DiscOf(sorted.word[i]);
-  }
+  bool IsBoundary(int i) const { return i > 0 && (sorted.ties >> i & 1) == 0; }
 
   // Puts the least of the words that tie with that at `i`, the first of them,
   // there.
@@ -363,17 +363,30 @@ class FullBlock {
                                DecodeKey(LowOf(level_, b))) == 0;
   }
 
+  const Block& block_;
   const int level_;
-  const BlockKind kind_;
   const bool digests_;
   int decoded_ = Block::kSlots;  // keys_ is set from here on
   Key keys_[Block::kSlots];
   TieCost ties_;
 };
 
+namespace {
+
+// Fills the slots of a new block with `words`, which are in order: backwards,
+// as BlockScan::sort expects of ties.
+void FillSlots(const uint64_t* words, int count, Block* block) {
+  for (int i = 0; i < count; ++i) {
+    block->slots[count - 1 - i].store(
+        words[i], std::memory_order_relaxed);  // not published yet
+  }
+}
+
+}  // namespace
+
 // Fills `right` with the words of `full` from `from` on as they stand in
-// `left`, which reads hardly any key. False, and nothing to build on, when that
-// will not do.
+// `left`, which reads hardly any key. False when that will not do, and
+// FillRight is to begin anew.
 bool BlockSkipList::CopyRight(const Ordering& ordering, const Block& left,
                               FullBlock* full, int from, uint64_t next,
                               Block* right) {
@@ -382,11 +395,7 @@ bool BlockSkipList::CopyRight(const Ordering& ordering, const Block& left,
   const uint64_t* const words = &full->sorted.word[from];
   right->anchor = LowOf(left.level, words[0]);
   if (!InheritDigests(ordering, left, right)) return false;
-  for (int i = 0, last = Block::kSlots - 1 - from; i <= last; ++i) {
-    // Backwards, as BlockScan::sort expects of ties.
-    right->slots[last - i].store(
-        words[i], std::memory_order_relaxed);  // not published yet
-  }
+  FillSlots(words, Block::kSlots - from, right);
   right->next.store(next, std::memory_order_relaxed);  // not published yet
   return true;
 }
@@ -416,12 +425,11 @@ bool BlockSkipList::FillRight(const Ordering& ordering, FullBlock* full,
     if (labels == Labels::kNo) return false;
     PlanLabels(plan, discs, &fence_disc);
   }
+  uint64_t words[Block::kSlots];
   for (int i = 0; i < count; ++i) {
-    // Backwards, as BlockScan::sort expects of ties.
-    right->slots[count - 1 - i].store(
-        MakeWord(discs[i], EntryOf(full->sorted.word[from + i])),
-        std::memory_order_relaxed);  // not published yet
+    words[i] = MakeWord(discs[i], EntryOf(full->sorted.word[from + i]));
   }
+  FillSlots(words, count, right);
   if (!IsEmpty(next)) {
     right->next.store(MakeWord(fence_disc, BlockOf(next)),
                       std::memory_order_relaxed);  // not published yet

@@ -28,15 +28,14 @@ class TableComparator : public EntryComparator {
     }
   }
   int Compare(const char* a, const char* b) const override {
-    const int c = Rank(a) - Rank(b);
-    if (c != 0) return c;
-    const uint64_t x = DecodeKey(a).sequence, y = DecodeKey(b).sequence;
-    return x > y ? -1 : (x < y ? 1 : 0);
+    const ParsedEntry x = ParseEntry(a), y = ParseEntry(b);
+    const int order = Rank(x) - Rank(y);
+    return order != 0 ? order : CompareNewestFirst(x.sequence, y.sequence);
   }
 
  private:
-  int Rank(const char* entry) const {
-    return rank_.find(ParseEntry(entry).user_key)->second;
+  int Rank(const ParsedEntry& entry) const {
+    return rank_.find(entry.user_key)->second;
   }
 
   std::map<std::string, int, std::less<>> rank_;

@@ -253,6 +253,10 @@ constexpr UserOrder kUserOrders[] = {
     {"WithZFirst", CompareWithZFirst},
 };
 
+inline int CompareNewestFirst(uint64_t a_sequence, uint64_t b_sequence) {
+  return a_sequence == b_sequence ? 0 : (a_sequence > b_sequence ? -1 : 1);
+}
+
 // User keys by `compare`, then the newest sequence number first; the type does
 // not count. Counts its calls per thread.
 class TestComparator : public EntryComparator {
@@ -263,9 +267,7 @@ class TestComparator : public EntryComparator {
     calls_.store(calls() + 1, std::memory_order_relaxed);
     const ParsedEntry x = ParseEntry(a), y = ParseEntry(b);
     const int order = compare_(x.user_key, y.user_key);
-    if (order != 0) return order;
-    if (x.sequence == y.sequence) return 0;
-    return x.sequence > y.sequence ? -1 : 1;
+    return order != 0 ? order : CompareNewestFirst(x.sequence, y.sequence);
   }
 
   // Calls made by this thread, to any TestComparator.
