@@ -109,26 +109,38 @@ TEST(ListRegression, PrefixIsNoLongerThanTheKeyThatHoldsIt) {
 }
 
 // A split by digests kept the prefix for a block whose least key, one of one
-// byte, another thread had put there by a label.
+// byte, another thread had put there by a label. That one inserts more keys in
+// each attempt, so that in one of them it leaves a block full.
 TEST(ListRegression, KeptPrefixIsNoLongerThanTheKeyThatHoldsIt) {
+  constexpr int kKeys = 120, kNear = 14;
   const std::string prefix(200, 'p');
   int raced = 0;
-  for (int round = 0; round < 1000; ++round) {
-    Random random = MakeRandom(round);
-    EntryStore store;
-    ListFixture f(CompareLastByteFirst, KeyOrder::kAuto);
-    const auto insert = [&](const std::string& before, int odd) {
-      const auto last = static_cast<char>(2 * random.Uniform(120) + 2 + odd);
-      f.list.Insert(store.Add(before + last, 1));
-    };
-    for (int i = 0; i < 100; ++i) insert(prefix, 0);
-    if (f.list.GetStats().uses_labels) continue;
-    InterruptAt(kAfterModeIsLoaded, [&] {
-      for (int i = 0; i < 40; ++i) insert("", 1);  // switches to labels
-    });
-    insert(prefix, 0);
-    raced += f.list.GetStats().uses_labels;
-    ASSERT_EQ(f.list.TEST_Validate(), "");
+  for (int round = 0; round < 100; ++round) {
+    for (int others = 1; others <= Block::kSlots; ++others) {
+      Random random(round);
+      EntryStore store;
+      ListFixture f(CompareLastByteFirst, KeyOrder::kAuto);
+      const auto insert = [&](const std::string& before, int last) {
+        f.list.Insert(store.Add(before + static_cast<char>(last), 1));
+      };
+      const auto draw = [&](int low, int high) {
+        return low + static_cast<int>(random.Uniform(high - low));
+      };
+      const int mine = draw(kNear, kKeys - kNear);
+      for (int i = 0; i < 3 * kKeys; ++i) {
+        const int n = draw(0, kKeys);
+        if (n != mine) insert(prefix, 2 * n + 2);
+      }
+      if (f.list.GetStats().uses_labels) continue;
+      InterruptAt(kAfterModeIsLoaded, [&] {
+        for (int i = 0; i < others; ++i) {  // the first switches to labels
+          insert("", 2 * draw(mine - kNear, mine + kNear) + 3);
+        }
+      });
+      insert(prefix, 2 * mine + 2);
+      raced += f.list.GetStats().uses_labels;
+      ASSERT_EQ(f.list.TEST_Validate(), "");
+    }
   }
   EXPECT_GT(raced, 0) << "no round switched to labels in mid-insert";
 }
