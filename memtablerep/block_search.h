@@ -14,7 +14,9 @@
 namespace fastskip {
 
 // The order of entries. Negative, zero, positive like memcmp. Thread-safe, a
-// strict weak order, never throws.
+// strict weak order, never throws. Entries whose user keys have the same bytes
+// go newest first, as RocksDB's InternalKeyComparator has it for every user
+// comparator: these the list orders by itself where they are likely to meet.
 class EntryComparator {
  public:
   virtual ~EntryComparator() = default;
@@ -44,16 +46,17 @@ class Ordering {
   bool checks() const { return checks_; }
 
   int Compare(const Key& a, const Key& b) const {
-    return bytewise_ ? CompareBytewise(a, b)
-                     : comparator_->Compare(a.entry, b.entry);
+    if (bytewise_) return CompareBytewise(a, b);
+    return SameUserKey(a, b) ? CompareVersions(a, b)
+                             : comparator_->Compare(a.entry, b.entry);
   }
+  // Where versions of one key are no likelier than others.
   int Compare(const char* a, const Key& b) const {
     return bytewise_ ? CompareBytewise(DecodeKey(a), b)
                      : comparator_->Compare(a, b.entry);
   }
   int Compare(const char* a, const char* b) const {
-    return bytewise_ ? CompareBytewise(DecodeKey(a), DecodeKey(b))
-                     : comparator_->Compare(a, b);
+    return Compare(DecodeKey(a), DecodeKey(b));
   }
 
  private:

@@ -95,12 +95,19 @@ inline int CompareUserKeyBytes(const Key& a, const Key& b) {
   return CompareBytes(a.data, a.size, b.data, b.size);
 }
 
-// RocksDB's order under its bytewise comparator: user key ascending, then
-// newest first.
+inline bool SameUserKey(const Key& a, const Key& b) {
+  return a.size == b.size && CompareUserKeyBytes(a, b) == 0;
+}
+
+// Of entries with the same user key: newest first.
+inline int CompareVersions(const Key& a, const Key& b) {
+  return a.sequence > b.sequence ? -1 : (a.sequence < b.sequence ? 1 : 0);
+}
+
+// RocksDB's order under its bytewise comparator.
 inline int CompareBytewise(const Key& a, const Key& b) {
   const int c = CompareUserKeyBytes(a, b);
-  if (c != 0) return c;
-  return a.sequence > b.sequence ? -1 : (a.sequence < b.sequence ? 1 : 0);
+  return c != 0 ? c : CompareVersions(a, b);
 }
 
 // Where `key` stands to the keys that start with the first `length` bytes of
