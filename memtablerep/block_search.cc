@@ -214,10 +214,13 @@ void Prepare(const Ordering& ordering, const Block& block, const Key& key,
   visit->digest = ordering.digests() && block.kind != BlockKind::kLabels;
   if (!visit->digest) return;
   // The parent has the key below `fence`. When that is the neighbour still,
-  // the key lies between the bounds that the block had at birth.
-  const bool has_prefix = (block.flags & Block::kVerifyPrefix) == 0 &&
-                          !IsEmpty(fence) && !IsEmpty(visit->next) &&
-                          BlockOf(fence) == BlockOf(visit->next);
+  // the key lies between the block's bounds. At birth these shared the prefix,
+  // or else the neighbour has it when its discriminator is not the greatest.
+  const bool bounded = !IsEmpty(fence) && !IsEmpty(visit->next) &&
+                       BlockOf(fence) == BlockOf(visit->next);
+  const bool has_prefix =
+      bounded && ((block.flags & Block::kVerifyPrefix) == 0 ||
+                  (!block.is_head() && DiscOf(visit->next) < kMaxDisc));
   visit->disc = DiscOfKey(block, key, has_prefix);
 }
 
@@ -319,17 +322,15 @@ const Block* VisitOwner(const Ordering& ordering, const Block* block,
   for (;;) {
     visit->next = block->NextAcquire();
     Prepare(ordering, *block, key, fence, visit);
-    if (visit->digest && visit->disc > DiscOf(visit->next)) {
-      block = BlockOf(visit->next);
-      fence = kNoWord;
-      continue;
+    if (!visit->digest || visit->disc <= DiscOf(visit->next)) {
+      LoadWords(*block, visit);
+      // After the words: what lies below the neighbour's bound as it is now was
+      // in its slot all through the scan.
+      visit->next = block->NextAcquire();
+      Locate(ordering, *block, key, need, visit);
+      if (!BelongsRight(ordering, *visit, key, bound)) return block;
     }
-    LoadWords(*block, visit);
-    // After the words: what lies below the neighbour's bound as it is now was
-    // in its slot all through the scan.
-    visit->next = block->NextAcquire();
-    Locate(ordering, *block, key, need, visit);
-    if (!BelongsRight(ordering, *visit, key, bound)) return block;
+    if ((need & kStay) != 0) return nullptr;
     block = BlockOf(visit->next);
     fence = kNoWord;
   }
@@ -357,6 +358,10 @@ uint64_t HeadRoom(uint64_t span) {
   constexpr uint64_t kTimes = 64;
   return span > UINT64_MAX / kTimes ? UINT64_MAX : span * kTimes;
 }
+
+// Bytes, or decimal digits, that head room may add in front of those that keys
+// differ in.
+constexpr size_t kCarry = 2;
 
 // From this span on, eight bytes from the start of the key tell enough; a
 // prefix would only have to be compared.
@@ -393,10 +398,16 @@ bool ChooseDigest(const BirthPlan& plan, Block* block, uint64_t* low,
     return *low < *high;
   }
   const size_t common = CommonPrefix(a, z);
+  // Where keys may lie outside, those within reach of head room have to share
+  // the prefix too: it ends before what a carry into them would change.
+  const bool outside = plan.open || block->is_head();
+  size_t carry = outside ? std::min(common, kCarry) : 0;
+  const size_t bytes = common - carry;
   const size_t shorter = std::min(a.size, z.size);
   // Not beyond the end of keys that differ in their last bytes only.
-  const size_t digits =
-      shorter < common + 8 && shorter >= 8 ? shorter - 8 : common;
+  size_t digits = shorter < common + 8 && shorter >= 8 ? shorter - 8 : common;
+  while (carry > 0 && !HasDigits(a, digits - std::min(digits, carry))) --carry;
+  digits -= std::min(digits, carry);
   if (AllHaveDigits(plan, digits)) {
     block->kind = BlockKind::kDigits;
     block->prefix = static_cast<uint32_t>(digits);
@@ -409,7 +420,7 @@ bool ChooseDigest(const BirthPlan& plan, Block* block, uint64_t* low,
   *low = BytesDigest(a, 0);
   *high = BytesDigest(z, 0);
   if (*low < *high && *high - *low >= kWideSpan) return true;
-  block->prefix = static_cast<uint32_t>(common);
+  block->prefix = static_cast<uint32_t>(bytes);
   *low = BytesDigest(a, block->prefix);
   *high = BytesDigest(z, block->prefix);
   return *low < *high;
@@ -427,13 +438,13 @@ bool PlanDigests(const BirthPlan& plan, int most_ties, Block* block,
   if (good) {
     const uint64_t room = HeadRoom(high - low);
     if (plan.count == 0) high = low;  // up to the fence, which is scale_low
-    if (plan.fence == nullptr) high += std::min(room, UINT64_MAX - high);
+    if (plan.open) high += std::min(room, UINT64_MAX - high);
     if (block->is_head()) low -= std::min(room, low);
     block->base = low;
     block->shift = static_cast<uint8_t>(ShiftForSpan(high - low));
     // Between `low` and the fence all keys share what those two share; a key
     // of an open range may be any.
-    if (plan.fence == nullptr || block->is_head()) {
+    if (plan.open || block->is_head()) {
       block->flags |= Block::kVerifyPrefix;
     }
     TieCost ties;

@@ -153,6 +153,8 @@ enum Need : unsigned {
   // Take the key to lie below all words of its own discriminator, if there is
   // one below them. Sets `guessed` where there were such words.
   kGuess = 4,
+  // Do not move right: no block is returned when its neighbour owns the key.
+  kStay = 8,
 };
 
 // Decides how `key` is searched in `block`, and its discriminator. `fence` is
@@ -203,6 +205,9 @@ struct BirthPlan {
   int count;                  // at least 1
   const Key* fence;           // low of the right neighbour; null: none
   Key scale_low, scale_high;  // keys that tell the scale of the range
+  // The range may go on beyond scale_high: room is left for that. Else that is
+  // the fence.
+  bool open;
 };
 
 // Sets the digest parameters of `block` (its anchor and flags are set) and the

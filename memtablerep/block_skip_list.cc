@@ -11,6 +11,34 @@
 
 namespace fastskip {
 
+namespace {
+
+// Whether the words of a full block up to `last` were written one after the
+// other, and `key` after them: then keys ascend there. (In random order by
+// chance, once in 120 times.)
+bool WereWrittenInTurn(const SortedWords& sorted, int level, int last,
+                       const Key& key) {
+  constexpr int kRun = std::min(5, Block::kSlots);
+  uint64_t newer = key.sequence;
+  for (int i = last; i > last - kRun; --i) {
+    const char* const low = i < 0 ? nullptr : LowOf(level, sorted.word[i]);
+    if (low == nullptr) return false;
+    const uint64_t sequence = DecodeKey(low).sequence;
+    if (sequence >= newer) return false;
+    newer = sequence;
+  }
+  return true;
+}
+
+// Whether `key`, above everything in a full block, goes on a run that ascends.
+bool Ascends(const Words& words, int level, const Key& key) {
+  SortedWords sorted;
+  Scan().sort(words, &sorted);
+  return WereWrittenInTurn(sorted, level, Block::kSlots - 1, key);
+}
+
+}  // namespace
+
 BlockSkipList::BlockSkipList(ShardedArena* arena,
                              const EntryComparator* comparator, KeyOrder order)
     : arena_(arena),
@@ -54,10 +82,14 @@ Block* BlockSkipList::Descend(const Ordering& ordering, const Key& key,
   }
   Block* block = DescendBy(kGuess, ordering, key, bound, to_level, path);
   if (!path->guessed) return block;
-  if (NextIsAbove(ordering, block->NextAcquire(), key, bound)) return block;
+  if (block != nullptr &&
+      NextIsAbove(ordering, block->NextAcquire(), key, bound)) {
+    return block;
+  }
   return DescendBy(0, ordering, key, bound, to_level, path);
 }
 
+// Null when a guess of `need` turns out to be wrong.
 Block* BlockSkipList::DescendBy(unsigned need, const Ordering& ordering,
                                 const Key& key, Bound bound, int to_level,
                                 Path* path) const {
@@ -67,9 +99,12 @@ Block* BlockSkipList::DescendBy(unsigned need, const Ordering& ordering,
   path->guessed = false;
   Visit visit;
   while (block->level > to_level) {
+    // Where a guess was right, the blocks below it own the key.
+    if (path->guessed) need |= kStay;
     // Of children whose discriminators tie below the key's, any will do: the
     // search moves right from there.
     block = VisitOwner(ordering, block, key, bound, need, path->fence, &visit);
+    if (block == nullptr) return nullptr;
     path->Pass(const_cast<Block*>(block));
     const Neighbours& near = visit.near;
     const bool take_equal = near.equal && bound == Bound::kNotAbove;
@@ -204,14 +239,15 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Ordering& ordering,
       return Outcome::kDuplicate;
     }
     if (slot < 0) {
-      if (IsEmpty(visit.next) && IsEmpty(visit.near.succ)) {
+      if (IsEmpty(visit.near.succ) &&
+          (IsEmpty(visit.next) || Ascends(visit.words, owner->level, key))) {
         Block* const right = Append(ordering, owner, visit, key, address, path);
         if (right != nullptr) {
           *block = right;
           return Outcome::kInserted;
         }
       } else {
-        Split(ordering, owner, visit, path);
+        Split(ordering, owner, visit, key, path);
       }
       continue;
     }
@@ -229,42 +265,72 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Ordering& ordering,
   }
 }
 
-// Puts `address`, above everything in `left`, which is full and the last of its
-// level, into a block of its own, and returns that: loads in key order fill
-// every block. Null when another thread was quicker.
+// Puts `address`, above everything in `left`, which is full, into a block of
+// its own, and returns that: loads in key order fill every block. Null when
+// another thread was quicker.
 Block* BlockSkipList::Append(const Ordering& ordering, Block* left,
                              const Visit& visit, const Key& key,
                              const void* address, Path* path) {
-  // The first head has no anchor.
+  const int level = left->level;
+  const bool last = IsEmpty(visit.next);
+  // The first head has no anchor. The bound of a block that is not the last one
+  // may have little in common with what ascends there.
+  const uint64_t early = last ? Scan().nearest(visit.words, 0).not_below
+                              : visit.words.slot[Block::kSlots / 2];
   const char* const first =
-      left->anchor != nullptr
-          ? left->anchor
-          : EntryOf(Scan().nearest(visit.words, 0).not_below);
-  const BirthPlan plan{&key, 1, nullptr, DecodeKey(first), key};
-  Block* right = NewBlock(left->level);
+      last && left->anchor != nullptr ? left->anchor : LowOf(level, early);
+  Key fence;
+  BirthPlan plan{&key, 1, nullptr, DecodeKey(first), key, true};
+  if (!last) {
+    fence = DecodeKey(BlockOf(visit.next)->anchor);
+    plan.fence = &fence;
+  }
+  Block* right = NewBlock(level);
   right->flags = Block::kLowStoodAlone;
   right->anchor = key.entry;
   uint32_t disc = 0;
-  uint32_t unused = 0;
+  uint32_t fence_disc = 0;
   if (!ordering.digests() ||
-      !PlanDigests(plan, TieCost::kPoor, right, &disc, &unused)) {
-    PlanLabels(plan, &disc, &unused);
+      !PlanDigests(plan, TieCost::kPoor, right, &disc, &fence_disc)) {
+    PlanLabels(plan, &disc, &fence_disc);
   }
   right->slots[0].store(MakeWord(disc, address),
                         std::memory_order_relaxed);  // not published yet
+  if (!last) {
+    right->next.store(MakeWord(fence_disc, BlockOf(visit.next)),
+                      std::memory_order_relaxed);  // not published yet
+  }
   const uint32_t in_left =
-      visit.digest ? visit.disc : LabelBetween(visit.near.pred, kNoWord);
+      visit.digest ? visit.disc : LabelBetween(visit.near.pred, visit.next);
   if (!left->ReplaceNextRelease(visit.next, MakeWord(in_left, right))) {
     cas_retries_.fetch_add(1, std::memory_order_relaxed);
     KeepSpare(right);
     return nullptr;
   }
-  CountBlock(left->level);
+  CountBlock(level);
   splits_.fetch_add(1, std::memory_order_relaxed);
   Post(right, Scale{first, key.entry}, path);
-  if (left->level == 0) path->end = End{0, MakeWord(disc, address)};
+  if (level == 0 && last) path->end = End{0, MakeWord(disc, address)};
   return right;
 }
+
+namespace {
+
+// As PlanDigests for a block between two bounds; where these are so far apart
+// that its keys tie, as at the end of a table whose keys ascend, by the scale
+// of the keys alone.
+bool PlanBetween(const BirthPlan& bounded, int most_ties, Block* block,
+                 uint32_t* discs, uint32_t* fence_disc) {
+  BirthPlan open = bounded;
+  open.scale_high = open.keys[open.count - 1 - open.count / 4];
+  open.open = true;
+  return PlanDigests(bounded, TieCost::kGood, block, discs, fence_disc) ||
+         PlanDigests(open, TieCost::kGood, block, discs, fence_disc) ||
+         (most_ties > TieCost::kGood &&
+          PlanDigests(bounded, most_ties, block, discs, fence_disc));
+}
+
+}  // namespace
 
 // The words of a full block, sorted by discriminator, and on demand in true
 // order, with their keys: each is a cache line that nothing else may have
@@ -351,6 +417,44 @@ class FullBlock {
     return kHalf;
   }
 
+  // Where to cut when `key` goes on a run that ascends below a few other words:
+  // the run is to have the block for itself. kSlots when that is not so.
+  int EndOfAscent(const Visit& visit, const Key& key) const {
+    constexpr int kFew = Block::kSlots / 4;
+    const Neighbours& near = visit.near;
+    if (IsEmpty(near.pred) || IsEmpty(near.succ) ||
+        DiscOf(near.pred) == DiscOf(near.succ)) {
+      return Block::kSlots;
+    }
+    int end = Block::kSlots - 1;  // the first word above the key
+    while (DiscOf(sorted.word[end - 1]) >= DiscOf(near.succ)) --end;
+    const bool ascends = end > Block::kSlots - kFew &&
+                         WereWrittenInTurn(sorted, level_, end - 1, key);
+    return ascends ? end : Block::kSlots;
+  }
+
+  // The first of the words that tie with the last one.
+  int LastRun() const {
+    int i = Block::kSlots - 1;
+    while (i > 0 && !IsBoundary(i)) --i;
+    return i;
+  }
+
+  // Whether a block that took the words from 1 up to `end` could tell them
+  // apart.
+  // REQUIRES: Order, end > 1
+  bool CanTellApartUpTo(int end) {
+    if (!digests_) return false;
+    const Key* const keys = KeysFrom(1);
+    const Key& fence = keys[end - 1];
+    const BirthPlan plan{keys, end - 1, &fence, keys[0], fence, false};
+    Block trial;
+    trial.anchor = keys[0].entry;
+    uint32_t discs[Block::kSlots];
+    uint32_t fence_disc = 0;
+    return PlanBetween(plan, TieCost::kGood, &trial, discs, &fence_disc);
+  }
+
   bool IsLastOfTies(int i) const {
     return i + 1 == Block::kSlots || IsBoundary(i + 1);
   }
@@ -409,19 +513,21 @@ bool BlockSkipList::FillRight(const Ordering& ordering, FullBlock* full,
   const Key* keys = full->KeysFrom(from);
   const int count = Block::kSlots - from;
   Key fence;
-  BirthPlan plan{keys, count, nullptr, keys[0], keys[count - 1]};
+  BirthPlan plan{keys, count, nullptr, keys[0], keys[count - 1], true};
   if (!IsEmpty(next)) {
     fence = DecodeKey(BlockOf(next)->anchor);
     plan.fence = &fence;
     plan.scale_high = fence;
+    plan.open = false;
   }
   right->anchor = keys[0].entry;
   uint32_t discs[Block::kSlots];
   uint32_t fence_disc = 0;
   const int most_ties =
       labels == Labels::kNo ? TieCost::kGood : TieCost::kWorseThanLabels;
+  const auto plan_digests = plan.open ? PlanDigests : PlanBetween;
   if (!ordering.digests() ||
-      !PlanDigests(plan, most_ties, right, discs, &fence_disc)) {
+      !plan_digests(plan, most_ties, right, discs, &fence_disc)) {
     if (labels == Labels::kNo) return false;
     PlanLabels(plan, discs, &fence_disc);
   }
@@ -440,15 +546,28 @@ bool BlockSkipList::FillRight(const Ordering& ordering, FullBlock* full,
 // Fills `right` with the upper part of `full`, the words of `left`, and returns
 // where that part begins.
 int BlockSkipList::FillUpperPart(const Ordering& ordering, const Block& left,
-                                 const Visit& visit, FullBlock* full,
-                                 Block* right) const {
+                                 const Visit& visit, const Key& key,
+                                 FullBlock* full, Block* right) const {
   const int middle = full->Middle();
+  const int end = full->EndOfAscent(visit, key);
+  if (end < Block::kSlots) {
+    if (!full->poor()) full->Order(ordering);
+    FillRight(ordering, full, end, visit.next, Labels::kYes, right);
+    return end;
+  }
   if (full->poor()) {
     // Where discriminators have become useless, a new block that tells the keys
     // apart takes all it can. (For a head, ReplaceHead has tried.)
     if (!left.is_head() &&
         FillRight(ordering, full, 1, visit.next, Labels::kNo, right)) {
       return 1;
+    }
+    // The keys of two tables, say, of which the upper ones are few: without
+    // these, a block can tell the others apart the next time.
+    const int last = full->LastRun();
+    if (last > middle && full->CanTellApartUpTo(last)) {
+      FillRight(ordering, full, last, visit.next, Labels::kYes, right);
+      return last;
     }
   } else {
     if (CopyRight(ordering, left, full, middle, visit.next, right)) {
@@ -470,7 +589,7 @@ int BlockSkipList::FillUpperPart(const Ordering& ordering, const Block& left,
 // Moves the upper part of `left`, which is full, into a new right neighbour.
 // Whoever loses the race for `next` looks again.
 void BlockSkipList::Split(const Ordering& ordering, Block* left,
-                          const Visit& visit, Path* path) {
+                          const Visit& visit, const Key& key, Path* path) {
   FullBlock full(ordering, *left, visit.words);
   if (full.poor()) {
     full.Order(ordering);
@@ -479,7 +598,7 @@ void BlockSkipList::Split(const Ordering& ordering, Block* left,
     }
   }
   Block* right = NewBlock(left->level);
-  const int from = FillUpperPart(ordering, *left, visit, &full, right);
+  const int from = FillUpperPart(ordering, *left, visit, key, &full, right);
   if (full.IsLastOfTies(from)) right->flags |= Block::kLowStoodAlone;
   const uint64_t next = MakeWord(DiscOf(full.sorted.word[from]), right);
   if (!left->ReplaceNextRelease(visit.next, next)) {
@@ -517,7 +636,7 @@ bool BlockSkipList::ReplaceHead(const Ordering& ordering, Block* head,
   }
   const Key* keys = full->KeysFrom(from);
   const Key& last = keys[Block::kSlots - 1 - from];
-  const BirthPlan plan{nullptr, 0, &keys[0], keys[0], last};
+  const BirthPlan plan{nullptr, 0, &keys[0], keys[0], last, false};
   Block* fresh = NewBlock(level);
   fresh->flags = Block::kHead;
   fresh->anchor = right->anchor;
@@ -642,8 +761,8 @@ bool BlockSkipList::GrowRoot(const Ordering& ordering, Block* root,
                              Block* child, const Scale& scale) {
   assert(root->level == child->level && root->is_head());
   const Key key = DecodeKey(child->anchor);
-  const BirthPlan plan{&key, 1, nullptr, DecodeKey(scale.low),
-                       DecodeKey(scale.high)};
+  const BirthPlan plan{
+      &key, 1, nullptr, DecodeKey(scale.low), DecodeKey(scale.high), true};
   Block* grown = NewBlock(root->level + 1);
   grown->flags = Block::kHead;
   grown->anchor = child->anchor;

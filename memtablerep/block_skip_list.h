@@ -200,14 +200,15 @@ class BlockSkipList {
   Block* Append(const Ordering& ordering, Block* left, const Visit& visit,
                 const Key& key, const void* address, Path* path);
   void Split(const Ordering& ordering, Block* left, const Visit& visit,
-             Path* path);
+             const Key& key, Path* path);
   bool ReplaceHead(const Ordering& ordering, Block* head, FullBlock* full,
                    const Visit& visit, Path* path);
   static Block* CurrentHead(const Block* head);
   void RelinkHead(int level);
   static Block* RelinkLeftmostChild(Block* parent);
   int FillUpperPart(const Ordering& ordering, const Block& left,
-                    const Visit& visit, FullBlock* full, Block* right) const;
+                    const Visit& visit, const Key& key, FullBlock* full,
+                    Block* right) const;
   static bool CopyRight(const Ordering& ordering, const Block& left,
                         FullBlock* full, int from, uint64_t next, Block* right);
   bool FillRight(const Ordering& ordering, FullBlock* full, int from,

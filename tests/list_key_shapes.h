@@ -125,6 +125,12 @@ inline ShapedKey ClusteredKey(Random& random, uint64_t i, uint64_t) {
               BigEndian(random.Uniform(5), 1) + BigEndian(i, 3),
           i};
 }
+// Tables whose rows ascend side by side, some of them with few rows.
+inline ShapedKey AscendingTablesKey(Random& random, uint64_t i, uint64_t) {
+  return {"shop/table" + std::to_string(random.Zipf(8)) + "/rows/" +
+              BigEndian(i, 8),
+          i + 1};
+}
 
 constexpr KeyShape kKeyShapes[] = {
     {"Empty", EmptyKey},
@@ -148,6 +154,7 @@ constexpr KeyShape kKeyShapes[] = {
     {"Zipf", ZipfKey},
     {"Ycsb", YcsbKey},
     {"Clustered", ClusteredKey},
+    {"AscendingTables", AscendingTablesKey},
 };
 
 }  // namespace test

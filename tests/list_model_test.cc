@@ -530,6 +530,34 @@ TEST(ListShapeTest, AscendingKeysBelowOthersShareBlocks) {
   }
 }
 
+// The same below the keys of another table, which share more bytes with them
+// than a digest has, in all tables at once: every block is filled, and few keys
+// have to be compared. They may begin anywhere in a block of the others.
+TEST(ListShapeTest, TablesThatAscendFillTheirBlocks) {
+  constexpr uint64_t kRows = 2000 / kSlowdown;
+  for (const KeyOrder order : {KeyOrder::kBytewise, KeyOrder::kAuto}) {
+    for (uint64_t tables = 1; tables <= 12; ++tables) {
+      CountedList list(order);
+      const uint64_t before = TestComparator::calls();
+      for (uint64_t row = 0; row < kRows; ++row) {
+        for (uint64_t table = 0; table < tables; ++table) {
+          list.Insert("shop/table" + BigEndian(table, 1) + "/rows/" +
+                      BigEndian(row, 8));
+        }
+      }
+      const double entries = static_cast<double>(kRows * tables);
+      const double filled = entries / static_cast<double>(list.leaf_blocks());
+      const double comparisons =
+          static_cast<double>(TestComparator::calls() - before) / entries;
+      std::printf("%s, %llu tables: %.1f entries a leaf, %.1f comparisons\n",
+                  KeyOrderName(order), static_cast<unsigned long long>(tables),
+                  filled, comparisons);
+      EXPECT_GT(filled, 0.8 * Block::kSlots) << tables << " tables";
+      EXPECT_LT(comparisons, 25) << tables << " tables";
+    }
+  }
+}
+
 // New versions of one key above a few of another, which tie with one another:
 // no split may cut off the new ones alone, and leave a block that is full again
 // at the next.

@@ -47,15 +47,42 @@ struct Item {
   uint64_t sequence;
 };
 
-// Most keys have one version, some have a few.
+// Most keys have one version, some have a few. Keys in order are newer the
+// greater they are, or all of an age.
 std::vector<Item> MakeItems(const std::vector<std::string>& keys,
                             Random* random) {
+  const uint64_t newer = random->OneIn(2) ? 10 : 0;
+  uint64_t age = 0;
   std::vector<Item> items;
   for (const std::string& key : keys) {
     uint64_t versions = random->OneIn(6) ? 1 + random->Uniform(6) : 1;
-    for (; versions > 0; --versions) items.push_back({key, versions});
+    for (; versions > 0; --versions) items.push_back({key, age + versions});
+    age += newer;
   }
   return items;
+}
+
+void Shuffle(std::vector<int>* ranks, Random* random) {
+  for (size_t i = ranks->size(); i > 1; --i) {
+    std::swap((*ranks)[i - 1], (*ranks)[random->Uniform(i)]);
+  }
+}
+
+// Some runs, each of which ascends, side by side.
+std::vector<int> AscendingSideBySide(const std::vector<int>& ranks,
+                                     Random* random) {
+  const uint64_t runs = 1 + random->Uniform(6);
+  std::vector<size_t> begin, end;
+  for (uint64_t i = 0; i < runs; ++i) {
+    begin.push_back(i == 0 ? 0 : end.back());
+    end.push_back(ranks.size() * (i + 1) / runs);
+  }
+  std::vector<int> mixed;
+  while (mixed.size() < ranks.size()) {
+    const uint64_t run = random->Uniform(runs);
+    if (begin[run] < end[run]) mixed.push_back(ranks[begin[run]++]);
+  }
+  return mixed;
 }
 
 // Keys far apart, and clusters of keys that only their last bytes tell apart:
@@ -121,14 +148,16 @@ class Checked {
     there_.resize(items_.size());
   }
 
-  // Inserts most items in a random sequence, and looks around in between.
+  // Inserts most items, and looks around in between.
   void Run() {
     std::vector<int> sequence;
     for (size_t i = 0; i < items_.size(); ++i) {
       if (!random_->OneIn(5)) sequence.push_back(static_cast<int>(i));
     }
-    for (size_t i = sequence.size(); i > 1; --i) {
-      std::swap(sequence[i - 1], sequence[random_->Uniform(i)]);
+    if (random_->OneIn(2)) {
+      Shuffle(&sequence, random_);
+    } else {
+      sequence = AscendingSideBySide(sequence, random_);
     }
     BlockSkipList::Finger finger;
     for (const int rank : sequence) {

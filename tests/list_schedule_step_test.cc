@@ -46,6 +46,8 @@ std::string PlainKey(int key) {
 }
 uint64_t SameSequence(int) { return 7; }
 
+uint64_t RisingSequence(int key) { return key; }
+
 // Versions of one key, the newest first.
 std::string HotKey(int) { return "the hot key"; }
 uint64_t FallingSequence(int key) { return 100000 - key; }
@@ -185,6 +187,15 @@ TEST_P(BytewiseScheduleTest, StalledInsert) {
 
 TEST_P(BytewiseScheduleTest, AppendSplit) {
   RunAll(Plain("AppendSplit", FullLeaves(2), {"i900", "i901 i899", "i900"}));
+}
+
+// Keys that ascend below others.
+TEST_P(BytewiseScheduleTest, AppendSplitBelowOthers) {
+  Scenario scenario =
+      Plain("AppendSplitBelowOthers", std::vector<int>{900} + FullLeaves(2),
+            {"i400 i401", "i399 i400 f401", "F"});
+  scenario.sequence = RisingSequence;
+  RunAll(scenario);
 }
 
 TEST_P(BytewiseScheduleTest, AppendersAndReaders) {

@@ -77,12 +77,8 @@ class Maker {
     if (shape_ == "random") return NumberKey(bits % entries_);
     if (shape_ == "ycsb") return "user" + std::to_string(bits);
     if (shape_ == "prefix") return WithPrefix("shop/orders/2026/08/", bits);
-    if (shape_ == "tables") {
-      char prefix[kPrefix + 1];
-      std::snprintf(prefix, sizeof(prefix), "shop/table%02u/rows//",
-                    static_cast<unsigned>(i % kTables));
-      return WithPrefix(prefix, bits);
-    }
+    if (shape_ == "tables") return InTable(i % kTables, bits);
+    if (shape_ == "appends") return InTable(i % kTables, i / kTables);
     if (shape_ == "uuid") return Uuid(bits, Scatter(bits + seed_));
     if (shape_ == "sequential") return NumberKey(i);
     if (shape_ == "descending") return NumberKey(entries_ - 1 - i);
@@ -97,10 +93,16 @@ class Maker {
   // Whether keys beyond the first `entries` differ from those.
   bool HasMore() const {
     return shape_ == "ycsb" || shape_ == "prefix" || shape_ == "tables" ||
-           shape_ == "uuid";
+           shape_ == "appends" || shape_ == "uuid";
   }
 
  private:
+  static std::string InTable(uint64_t table, uint64_t row) {
+    char prefix[kPrefix + 1];
+    std::snprintf(prefix, sizeof(prefix), "shop/table%02u/rows//",
+                  static_cast<unsigned>(table));
+    return WithPrefix(prefix, row);
+  }
   static std::string WithPrefix(const char* prefix, uint64_t bits) {
     std::string key(prefix, kPrefix);
     AppendBigEndian(&key, bits);
@@ -144,6 +146,7 @@ const std::vector<KeyShape>& KeyShapes() {
       {"ycsb", "\"user\" and the digits of a hash"},
       {"prefix", "a common prefix of 20 bytes, 8 random bytes"},
       {"tables", "8 tables in turn, 20-byte prefixes of their own"},
+      {"appends", "the same tables, each with ascending numbers"},
       {"uuid", "random UUIDs as text"},
       {"sequential", "db_bench's keys, ascending"},
       {"descending", "db_bench's keys, descending"},
