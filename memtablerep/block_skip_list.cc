@@ -13,17 +13,23 @@ namespace fastskip {
 
 namespace {
 
+// The sequence number under which `word` was inserted, or what it names was
+// split off; the greatest for the leftmost block.
+uint64_t Sequence(int level, uint64_t word) {
+  const char* const low = LowOf(level, word);
+  return low == nullptr ? UINT64_MAX : DecodeKey(low).sequence;
+}
+
 // Whether the words of a full block up to `last` were written one after the
 // other, and `key` after them: then keys ascend there. (In random order by
 // chance, once in 120 times.)
 bool WereWrittenInTurn(const SortedWords& sorted, int level, int last,
                        const Key& key) {
   constexpr int kRun = std::min(5, Block::kSlots);
+  if (last + 1 < kRun) return false;
   uint64_t newer = key.sequence;
   for (int i = last; i > last - kRun; --i) {
-    const char* const low = i < 0 ? nullptr : LowOf(level, sorted.word[i]);
-    if (low == nullptr) return false;
-    const uint64_t sequence = DecodeKey(low).sequence;
+    const uint64_t sequence = Sequence(level, sorted.word[i]);
     if (sequence >= newer) return false;
     newer = sequence;
   }
@@ -417,8 +423,9 @@ class FullBlock {
     return kHalf;
   }
 
-  // Where to cut when `key` goes on a run that ascends below a few other words:
-  // the run is to have the block for itself. kSlots when that is not so.
+  // Where to cut when `key` goes on a run that ascends below a few other words,
+  // which are older: the run is to have the block for itself. kSlots when that
+  // is not so.
   int EndOfAscent(const Visit& visit, const Key& key) const {
     constexpr int kFew = Block::kSlots / 4;
     const Neighbours& near = visit.near;
@@ -429,7 +436,9 @@ class FullBlock {
     int end = Block::kSlots - 1;  // the first word above the key
     while (DiscOf(sorted.word[end - 1]) >= DiscOf(near.succ)) --end;
     const bool ascends = end > Block::kSlots - kFew &&
-                         WereWrittenInTurn(sorted, level_, end - 1, key);
+                         WereWrittenInTurn(sorted, level_, end - 1, key) &&
+                         Sequence(level_, sorted.word[end]) <
+                             Sequence(level_, sorted.word[end - 1]);
     return ascends ? end : Block::kSlots;
   }
 

@@ -35,7 +35,7 @@ DEFINE_string(benchmarks, "insert,get,getmissing,seek,scan,scanback",
               "insertbeside,getbeside: half of the entries "
               "are there, --writers add the other half beside --readers");
 DEFINE_string(keys, "random",
-              "Keys: random, ycsb, prefix, tables, uuid, sequential, "
+              "Keys: random, ycsb, prefix, tables, appends, uuid, sequential, "
               "descending, zipf, onekey (one or more)");
 DEFINE_string(entries, "500000", "Entries of a memtable (one number or more)");
 DEFINE_uint32(value_size, 100, "Bytes of a value");
