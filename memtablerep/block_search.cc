@@ -406,8 +406,8 @@ bool ChooseDigest(const BirthPlan& plan, Block* block, uint64_t* low,
   const size_t shorter = std::min(a.size, z.size);
   // Not beyond the end of keys that differ in their last bytes only.
   size_t digits = shorter < common + 8 && shorter >= 8 ? shorter - 8 : common;
-  while (carry > 0 && !HasDigits(a, digits - std::min(digits, carry))) --carry;
-  digits -= std::min(digits, carry);
+  while (carry > 0 && !HasDigits(a, std::min(digits, common - carry))) --carry;
+  digits = std::min(digits, common - carry);
   if (AllHaveDigits(plan, digits)) {
     block->kind = BlockKind::kDigits;
     block->prefix = static_cast<uint32_t>(digits);

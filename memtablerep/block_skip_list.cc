@@ -20,13 +20,25 @@ uint64_t Sequence(int level, uint64_t word) {
   return low == nullptr ? UINT64_MAX : DecodeKey(low).sequence;
 }
 
-// Whether the words of a full block up to `last` were written one after the
-// other, and `key` after them: then keys ascend there. (In random order by
-// chance, once in 120 times.)
-bool WereWrittenInTurn(const SortedWords& sorted, int level, int last,
-                       const Key& key) {
+// What stands right above a key: a word of its block, or the neighbour.
+struct Above {
+  uint32_t disc;
+  uint64_t sequence;
+};
+
+// Whether `key` goes on a run that ascends up to the word `last` of a full
+// block: it is nearer to that than to what stands above, which is older, and
+// the words up to `last` were written one after the other. (In random order by
+// chance, in less than one of 120 blocks.)
+bool Ascends(const Visit& visit, int level, const SortedWords& sorted, int last,
+             const Above& above, const Key& key) {
   constexpr int kRun = std::min(5, Block::kSlots);
   if (last + 1 < kRun) return false;
+  if (visit.digest &&
+      visit.disc - DiscOf(sorted.word[last]) >= above.disc - visit.disc) {
+    return false;
+  }
+  if (above.sequence >= Sequence(level, sorted.word[last])) return false;
   uint64_t newer = key.sequence;
   for (int i = last; i > last - kRun; --i) {
     const uint64_t sequence = Sequence(level, sorted.word[i]);
@@ -36,11 +48,13 @@ bool WereWrittenInTurn(const SortedWords& sorted, int level, int last,
   return true;
 }
 
-// Whether `key`, above everything in a full block, goes on a run that ascends.
-bool Ascends(const Words& words, int level, const Key& key) {
+// The same of a key above everything in a block that has a neighbour.
+bool AscendsBelowNext(const Visit& visit, int level, const Key& key) {
   SortedWords sorted;
-  Scan().sort(words, &sorted);
-  return WereWrittenInTurn(sorted, level, Block::kSlots - 1, key);
+  Scan().sort(visit.words, &sorted);
+  const Key low = DecodeKey(BlockOf(visit.next)->anchor);
+  return Ascends(visit, level, sorted, Block::kSlots - 1,
+                 {DiscOf(visit.next), low.sequence}, key);
 }
 
 }  // namespace
@@ -246,7 +260,7 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Ordering& ordering,
     }
     if (slot < 0) {
       if (IsEmpty(visit.near.succ) &&
-          (IsEmpty(visit.next) || Ascends(visit.words, owner->level, key))) {
+          (IsEmpty(visit.next) || AscendsBelowNext(visit, owner->level, key))) {
         Block* const right = Append(ordering, owner, visit, key, address, path);
         if (right != nullptr) {
           *block = right;
@@ -324,14 +338,15 @@ namespace {
 
 // As PlanDigests for a block between two bounds; where these are so far apart
 // that its keys tie, as at the end of a table whose keys ascend, by the scale
-// of the keys alone.
+// of the lower half of the keys: the upper ones may be another table's.
 bool PlanBetween(const BirthPlan& bounded, int most_ties, Block* block,
                  uint32_t* discs, uint32_t* fence_disc) {
   BirthPlan open = bounded;
-  open.scale_high = open.keys[open.count - 1 - open.count / 4];
+  open.scale_high = open.keys[open.count / 2];
   open.open = true;
   return PlanDigests(bounded, TieCost::kGood, block, discs, fence_disc) ||
-         PlanDigests(open, TieCost::kGood, block, discs, fence_disc) ||
+         PlanDigests(open, std::min(most_ties, TieCost::kPoor), block, discs,
+                     fence_disc) ||
          (most_ties > TieCost::kGood &&
           PlanDigests(bounded, most_ties, block, discs, fence_disc));
 }
@@ -423,9 +438,8 @@ class FullBlock {
     return kHalf;
   }
 
-  // Where to cut when `key` goes on a run that ascends below a few other words,
-  // which are older: the run is to have the block for itself. kSlots when that
-  // is not so.
+  // Where to cut when `key` goes on a run that ascends below a few other words:
+  // the run is to have the block for itself. kSlots when that is not so.
   int EndOfAscent(const Visit& visit, const Key& key) const {
     constexpr int kFew = Block::kSlots / 4;
     const Neighbours& near = visit.near;
@@ -435,33 +449,12 @@ class FullBlock {
     }
     int end = Block::kSlots - 1;  // the first word above the key
     while (DiscOf(sorted.word[end - 1]) >= DiscOf(near.succ)) --end;
-    const bool ascends = end > Block::kSlots - kFew &&
-                         WereWrittenInTurn(sorted, level_, end - 1, key) &&
-                         Sequence(level_, sorted.word[end]) <
-                             Sequence(level_, sorted.word[end - 1]);
-    return ascends ? end : Block::kSlots;
-  }
-
-  // The first of the words that tie with the last one.
-  int LastRun() const {
-    int i = Block::kSlots - 1;
-    while (i > 0 && !IsBoundary(i)) --i;
-    return i;
-  }
-
-  // Whether a block that took the words from 1 up to `end` could tell them
-  // apart.
-  // REQUIRES: Order, end > 1
-  bool CanTellApartUpTo(int end) {
-    if (!digests_) return false;
-    const Key* const keys = KeysFrom(1);
-    const Key& fence = keys[end - 1];
-    const BirthPlan plan{keys, end - 1, &fence, keys[0], fence, false};
-    Block trial;
-    trial.anchor = keys[0].entry;
-    uint32_t discs[Block::kSlots];
-    uint32_t fence_disc = 0;
-    return PlanBetween(plan, TieCost::kGood, &trial, discs, &fence_disc);
+    if (end <= Block::kSlots - kFew) return Block::kSlots;
+    const uint64_t above = sorted.word[end];
+    return Ascends(visit, level_, sorted, end - 1,
+                   {DiscOf(above), Sequence(level_, above)}, key)
+               ? end
+               : Block::kSlots;
   }
 
   bool IsLastOfTies(int i) const {
@@ -570,13 +563,6 @@ int BlockSkipList::FillUpperPart(const Ordering& ordering, const Block& left,
     if (!left.is_head() &&
         FillRight(ordering, full, 1, visit.next, Labels::kNo, right)) {
       return 1;
-    }
-    // The keys of two tables, say, of which the upper ones are few: without
-    // these, a block can tell the others apart the next time.
-    const int last = full->LastRun();
-    if (last > middle && full->CanTellApartUpTo(last)) {
-      FillRight(ordering, full, last, visit.next, Labels::kYes, right);
-      return last;
     }
   } else {
     if (CopyRight(ordering, left, full, middle, visit.next, right)) {

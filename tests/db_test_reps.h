@@ -145,9 +145,10 @@ class WrappingFactory : public rocksdb::MemTableRepFactory {
 // a memtable is made before it is used, used before its end (as its factory
 // is), and InsertKey and InsertKeyWithHint are called by one thread after the
 // other. So it is told to overlook the writes of constructors and destructors,
-// and shown the order of those two methods. Everything else is checked as it is: concurrent
-// inserts, reads beside inserts, seals; they synchronise by fastskip's own
-// atomics alone. (Use after the end is AddressSanitizer's to find.)
+// and shown the order of those two methods. Everything else is checked as it
+// is: concurrent inserts, reads beside inserts, seals; they synchronise by
+// fastskip's own atomics alone. (Use after the end is AddressSanitizer's to
+// find.)
 //
 // The other half is tests/sanitizer_defaults.cc: what librocksdb and libstdc++
 // do inside of memcpy, malloc and free. It works with librocksdb.so, not with

@@ -63,7 +63,7 @@ bool ParseScattered(std::string_view key, uint64_t, Pair* pair) {
 // A long prefix for each lane, ascending in it.
 std::string MakeClustered(Pair pair, uint64_t* sequence) {
   const uint64_t packed = pair.lane << 40 | pair.number;
-  *sequence = 7;
+  *sequence = pair.number;
   return CommonPrefix(24) + BigEndian(packed, 8) + BigEndian(~packed, 8);
 }
 bool ParseClustered(std::string_view key, uint64_t, Pair* pair) {

@@ -51,9 +51,16 @@ constexpr StressMode kModes[] = {
 };
 
 // How numbers become keys.
-enum class Pattern { kScattered, kAscending, kVersions, kHalfScattered };
+enum class Pattern {
+  kScattered,
+  kAscending,
+  kAscendingTables,
+  kVersions,
+  kHalfScattered
+};
 constexpr Pattern kPatterns[] = {Pattern::kScattered, Pattern::kAscending,
-                                 Pattern::kVersions, Pattern::kHalfScattered};
+                                 Pattern::kAscendingTables, Pattern::kVersions,
+                                 Pattern::kHalfScattered};
 
 // When a key can have come into the list, by what operations have shown. Ticks
 // number the beginnings and ends of all operations. One that found the key, or
@@ -173,6 +180,10 @@ class Stress {
         return EncodeEntry(std::to_string(Scatter(number)) + suffix, 1, 1);
       case Pattern::kAscending:
         return EncodeEntry(std::to_string(1000000000 + number) + suffix, 1, 1);
+      case Pattern::kAscendingTables:
+        return EncodeEntry(CommonPrefix(20) + std::to_string(number % 3) +
+                               "/rows/" + BigEndian(number, 4) + suffix,
+                           number + 1, 1);
       case Pattern::kVersions:
         return EncodeEntry("version" + std::to_string(number / 512), number + 1,
                            1);
