@@ -47,17 +47,18 @@ struct Item {
   uint64_t sequence;
 };
 
-// Most keys have one version, some have a few. Keys in order are newer the
-// greater they are, or all of an age.
+// Most keys have one version, some have a few. They are all of an age, or in
+// stretches of the order the newer the greater they are.
 std::vector<Item> MakeItems(const std::vector<std::string>& keys,
                             Random* random) {
   const uint64_t newer = random->OneIn(2) ? 10 : 0;
+  const uint64_t stretch = 10 + random->Uniform(100);
   uint64_t age = 0;
   std::vector<Item> items;
   for (const std::string& key : keys) {
     uint64_t versions = random->OneIn(6) ? 1 + random->Uniform(6) : 1;
     for (; versions > 0; --versions) items.push_back({key, age + versions});
-    age += newer;
+    age = (age + newer) % (newer * stretch + 1);
   }
   return items;
 }
