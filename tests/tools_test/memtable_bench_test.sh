@@ -76,9 +76,9 @@ for key in processor compiler rocksdb assertions p99.99 times_faster \
   expect "JSON: $key" grep -q "\"$key\"" "$SCRATCH/json"
 done
 
-all=random,ycsb,prefix,tables,uuid,sequential,descending,zipf,onekey
+all=random,ycsb,prefix,tables,appends,uuid,sequential,descending,zipf,onekey
 expect "all keys" bench --keys=$all
-same "a row each" "$(grep -c ' insert ' "$SCRATCH/out")" 18
+same "a row each" "$(grep -c ' insert ' "$SCRATCH/out")" 20
 expect "all keys, by suffix" bench --keys=$all --comparator=suffix
 expect "all keys, reversed, several threads" bench --keys=$all \
   --comparator=reverse --writers=4 --readers=3 \
