@@ -385,6 +385,11 @@ bool AllHaveDigits(const BirthPlan& plan, size_t offset) {
   return all;
 }
 
+// Whether keys may come in that lie outside of what is seen of the range now.
+bool ReachesBeyond(const BirthPlan& plan, const Block& block) {
+  return plan.open || block.is_head();
+}
+
 // Chooses digest and prefix; false when no eight bytes tell the scale apart.
 bool ChooseDigest(const BirthPlan& plan, Block* block, uint64_t* low,
                   uint64_t* high) {
@@ -398,10 +403,9 @@ bool ChooseDigest(const BirthPlan& plan, Block* block, uint64_t* low,
     return *low < *high;
   }
   const size_t common = CommonPrefix(a, z);
-  // Where keys may lie outside, those within reach of head room have to share
-  // the prefix too: it ends before what a carry into them would change.
-  const bool outside = plan.open || block->is_head();
-  size_t carry = outside ? std::min(common, kCarry) : 0;
+  // Keys outside, within reach of head room, have to share the prefix too: it
+  // ends before what a carry into them would change.
+  size_t carry = ReachesBeyond(plan, *block) ? std::min(common, kCarry) : 0;
   const size_t bytes = common - carry;
   const size_t shorter = std::min(a.size, z.size);
   // Not beyond the end of keys that differ in their last bytes only.
@@ -444,7 +448,7 @@ bool PlanDigests(const BirthPlan& plan, int most_ties, Block* block,
     block->shift = static_cast<uint8_t>(ShiftForSpan(high - low));
     // Between `low` and the fence all keys share what those two share; a key
     // of an open range may be any.
-    if (plan.open || block->is_head()) {
+    if (ReachesBeyond(plan, *block)) {
       block->flags |= Block::kVerifyPrefix;
     }
     TieCost ties;

@@ -205,9 +205,7 @@ struct BirthPlan {
   int count;                  // at least 1
   const Key* fence;           // low of the right neighbour; null: none
   Key scale_low, scale_high;  // keys that tell the scale of the range
-  // The range may go on beyond scale_high: room is left for that. Else that is
-  // the fence.
-  bool open;
+  bool open;  // the range may go on beyond scale_high: room is left for that
 };
 
 // Sets the digest parameters of `block` (its anchor and flags are set) and the

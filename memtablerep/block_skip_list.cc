@@ -57,6 +57,13 @@ bool AscendsBelowNext(const Visit& visit, int level, const Key& key) {
                  {DiscOf(visit.next), low.sequence}, key);
 }
 
+// Gives `block` the right neighbour that `next` names, if any, under `disc`.
+void SetNeighbour(Block* block, uint32_t disc, uint64_t next) {
+  if (IsEmpty(next)) return;
+  block->next.store(MakeWord(disc, BlockOf(next)),
+                    std::memory_order_relaxed);  // not published yet
+}
+
 }  // namespace
 
 BlockSkipList::BlockSkipList(ShardedArena* arena,
@@ -316,10 +323,7 @@ Block* BlockSkipList::Append(const Ordering& ordering, Block* left,
   }
   right->slots[0].store(MakeWord(disc, address),
                         std::memory_order_relaxed);  // not published yet
-  if (!last) {
-    right->next.store(MakeWord(fence_disc, BlockOf(visit.next)),
-                      std::memory_order_relaxed);  // not published yet
-  }
+  SetNeighbour(right, fence_disc, visit.next);
   const uint32_t in_left =
       visit.digest ? visit.disc : LabelBetween(visit.near.pred, visit.next);
   if (!left->ReplaceNextRelease(visit.next, MakeWord(in_left, right))) {
@@ -538,10 +542,7 @@ bool BlockSkipList::FillRight(const Ordering& ordering, FullBlock* full,
     words[i] = MakeWord(discs[i], EntryOf(full->sorted.word[from + i]));
   }
   FillSlots(words, count, right);
-  if (!IsEmpty(next)) {
-    right->next.store(MakeWord(fence_disc, BlockOf(next)),
-                      std::memory_order_relaxed);  // not published yet
-  }
+  SetNeighbour(right, fence_disc, next);
   return true;
 }
 
@@ -550,13 +551,13 @@ bool BlockSkipList::FillRight(const Ordering& ordering, FullBlock* full,
 int BlockSkipList::FillUpperPart(const Ordering& ordering, const Block& left,
                                  const Visit& visit, const Key& key,
                                  FullBlock* full, Block* right) const {
-  const int middle = full->Middle();
   const int end = full->EndOfAscent(visit, key);
   if (end < Block::kSlots) {
     if (!full->poor()) full->Order(ordering);
     FillRight(ordering, full, end, visit.next, Labels::kYes, right);
     return end;
   }
+  const int middle = full->Middle();
   if (full->poor()) {
     // Where discriminators have become useless, a new block that tells the keys
     // apart takes all it can. (For a head, ReplaceHead has tried.)
