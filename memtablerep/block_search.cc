@@ -64,16 +64,17 @@ class TieBreaker {
   Key pred_{}, succ_{};  // of near_; no entry: minus infinity
 };
 
-void ResolveTies(const Ordering& ordering, int level, const Key& key,
-                 Visit* visit) {
+// Compares the key with the words of `slots`, which nothing tells apart.
+void LocateAmong(uint32_t slots, const Ordering& ordering, int level,
+                 const Key& key, Visit* visit) {
   TieBreaker breaker(ordering, level, key, &visit->near);
-  const uint32_t all = SlotsWithDisc(visit->words, visit->disc);
-  for (uint32_t ties = all; ties != 0; ties &= ties - 1) {
-    const uint64_t w = visit->words.slot[__builtin_ctz(ties)];
-    if (level == 0) __builtin_prefetch(EntryOf(w));
+  if (level == 0) {
+    for (uint32_t rest = slots; rest != 0; rest &= rest - 1) {
+      __builtin_prefetch(EntryOf(visit->words.slot[__builtin_ctz(rest)]));
+    }
   }
-  for (uint32_t ties = all; ties != 0; ties &= ties - 1) {
-    breaker.Add(visit->words.slot[__builtin_ctz(ties)]);
+  for (uint32_t rest = slots; rest != 0; rest &= rest - 1) {
+    breaker.Add(visit->words.slot[__builtin_ctz(rest)]);
   }
 }
 
@@ -92,7 +93,8 @@ void LocateByDisc(const Ordering& ordering, int level, const Key& key,
     visit->guessed = true;
     above = kNoWord;
   } else if (ties) {
-    ResolveTies(ordering, level, key, visit);
+    LocateAmong(SlotsWithDisc(visit->words, visit->disc), ordering, level, key,
+                visit);
     if (!near.succ_compared) {
       above = Scan().nearest(visit->words, visit->disc + 1).not_below;
     }
@@ -109,47 +111,62 @@ void LocateByDisc(const Ordering& ordering, int level, const Key& key,
   }
 }
 
+// Asks for all words' entries, or blocks.
+void PrefetchWords(const Words& words, const Key& instead_of_none) {
+  for (const uint64_t w : words.slot) {
+    __builtin_prefetch(IsEmpty(w) ? instead_of_none.entry : EntryOf(w));
+  }
+}
+
 // A binary search over the labels. Its comparisons wait for one another, so
-// memory is asked for all keys at once: the words' own (entries or blocks)
-// before the words are sorted, those of the blocks' keys after that. Words that
-// share a label, which is rare, are ranked one by one, as ties of a
-// discriminator are.
+// memory is asked for all keys at once: the words' own before they are sorted,
+// those of the blocks' keys after that. Words that share a label, which is
+// rare, are compared one by one, as ties of a discriminator are; and so are
+// those of a young root.
 void LocateByLabel(const Ordering& ordering, int level, const Key& key,
                    Visit* visit) {
-  for (const uint64_t w : visit->words.slot) {
-    __builtin_prefetch(IsEmpty(w) ? key.entry : EntryOf(w));
-  }
-  SortedWords sorted;
-  Scan().sort(visit->words, &sorted);
-  const auto& word = sorted.word;
-  if (level > 0) {
-    for (int i = 0; i < sorted.count; ++i) {
-      __builtin_prefetch(LowOf(level, word[i]));
-    }
-  }
+  constexpr int kFew = 3;
+  const Words& words = visit->words;
   Neighbours& near = visit->near;
   near = Neighbours();
+  const uint32_t filled = SlotsFromDisc(words, 0);
+  if (__builtin_popcount(filled) <= kFew) {
+    LocateAmong(filled, ordering, level, key, visit);
+    near.pred_compared = near.succ_compared = true;
+    return;
+  }
+  if (ordering.far()) PrefetchWords(words, key);
+  SortedWords sorted;
+  Scan().sort(words, &sorted);
+  if (level > 0 && ordering.far()) {
+    for (int i = 0; i < sorted.count; ++i) {
+      __builtin_prefetch(LowOf(level, sorted.word[i]));
+    }
+  }
   int low = 0;
   int high = sorted.count;
   while (low < high) {
     const int middle = (low + high) / 2;
     int begin = middle;
     int end = middle + 1;
-    while (begin > low && (sorted.ties >> begin & 1) != 0) --begin;
-    while (end < high && (sorted.ties >> end & 1) != 0) ++end;
+    if (sorted.ties != 0) {
+      while (begin > low && (sorted.ties >> begin & 1) != 0) --begin;
+      while (end < high && (sorted.ties >> end & 1) != 0) ++end;
+    }
+    const uint64_t word = sorted.word[middle];
     if (end - begin > 1) {
-      visit->disc = DiscOf(word[middle]);
       near.pred_compared = near.succ_compared = false;
-      ResolveTies(ordering, level, key, visit);
+      LocateAmong(SlotsWithDisc(words, DiscOf(word)), ordering, level, key,
+                  visit);
       if (near.pred_compared) low = end;
       if (near.succ_compared) high = begin;
       continue;
     }
-    const int c = CompareWord(ordering, level, word[middle], key);
+    const int c = CompareWord(ordering, level, word, key);
     // Selected, not branched to: either way is as likely as the other.
     const bool below = c < 0;
-    near.pred = below ? word[middle] : near.pred;
-    near.succ = below ? near.succ : word[middle];
+    near.pred = below ? word : near.pred;
+    near.succ = below ? near.succ : word;
     near.equal = below ? near.equal : c == 0;
     low = below ? middle + 1 : low;
     high = below ? high : middle;

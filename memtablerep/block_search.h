@@ -36,14 +36,19 @@ enum class KeyOrder : uint8_t {
 // labels may share a list.
 class Ordering {
  public:
-  Ordering(const EntryComparator* comparator, KeyOrder order, bool labels)
+  Ordering(const EntryComparator* comparator, KeyOrder order, bool labels,
+           bool far = false)
       : comparator_(comparator),
         bytewise_(order == KeyOrder::kBytewise),
         digests_(!labels),
-        checks_(!labels && order == KeyOrder::kAuto) {}
+        checks_(!labels && order == KeyOrder::kAuto),
+        far_(far) {}
 
   bool digests() const { return digests_; }
   bool checks() const { return checks_; }
+  // Whether entries are likely to be far from the processor, so that it pays to
+  // ask for many of them ahead.
+  bool far() const { return far_; }
 
   int Compare(const Key& a, const Key& b) const {
     if (bytewise_) return CompareBytewise(a, b);
@@ -64,6 +69,7 @@ class Ordering {
   bool bytewise_;
   bool digests_;
   bool checks_;
+  bool far_;
 };
 
 // The key that `word` stands under in a block of `level`: an entry; null, minus

@@ -57,6 +57,26 @@ bool AscendsBelowNext(const Visit& visit, int level, const Key& key) {
                  {DiscOf(visit.next), low.sequence}, key);
 }
 
+// Of a memtable up to this size, the entries are near enough: in the second
+// cache, or the third.
+constexpr size_t kNear = size_t{2} << 20;  // bytes
+
+// From the insert into this slot on, the next block will soon be needed.
+constexpr int kPrepareBlockAt = Block::kSlots * 3 / 4;
+
+// Whether `right`, which goes on behind everything under `disc` of `left`,
+// keeps the parameters of that block, and does so: where the keys from `early`
+// on are spread well, and as many again find room twice.
+bool InheritsAtEnd(const Ordering& ordering, const Block& left, uint32_t early,
+                   uint32_t disc, Block* right) {
+  constexpr uint32_t kPlenty = 4 * Block::kSlots;
+  if (!ordering.digests() || left.kind == BlockKind::kLabels) return false;
+  const uint32_t span = disc - early;
+  if (span < kPlenty || kMaxDisc - disc < 2 * span) return false;
+  right->flags |= left.flags & Block::kVerifyPrefix;
+  return InheritDigests(ordering, left, right);
+}
+
 // Gives `block` the right neighbour that `next` names, if any, under `disc`.
 void SetNeighbour(Block* block, uint32_t disc, uint64_t next) {
   if (IsEmpty(next)) return;
@@ -81,7 +101,8 @@ BlockSkipList::BlockSkipList(ShardedArena* arena,
 
 Ordering BlockSkipList::CurrentOrdering() const {
   FASTSKIP_STEP();
-  return Ordering(comparator_, order_, labels_.load(std::memory_order_relaxed));
+  return Ordering(comparator_, order_, labels_.load(std::memory_order_relaxed),
+                  arena_->reserved() > kNear);
 }
 
 void BlockSkipList::SwitchToLabels() const {
@@ -168,6 +189,7 @@ bool BlockSkipList::InsertAt(const char* entry, Finger* finger,
                        (finger->leaf == leaf ||
                         BlockOf(finger->leaf->NextRelaxed()) == leaf);
         finger->leaf = leaf;
+        finger->parent = path.At(1);
         finger->end = path.end;
       }
       return outcome == Outcome::kInserted;
@@ -195,20 +217,43 @@ bool BlockSkipList::InsertAtEnd(const Ordering& ordering, const Key& key,
                                 Writers writers, Finger* finger) {
   Block* const leaf = finger->leaf;
   const End end = finger->end;
-  const int slot = end.slot + 1;
-  if (slot == 0 || slot == Block::kSlots) return false;
+  if (end.slot < 0) return false;
   const bool digest = ordering.digests() && leaf->kind != BlockKind::kLabels;
   const uint32_t disc =
       digest ? DiscOfKey(*leaf, key, false) : LabelBetween(end.word, kNoWord);
   if (disc < DiscOf(end.word)) return false;
   const bool known = digest && !ordering.checks() && disc > DiscOf(end.word);
   if (!known && ordering.Compare(EntryOf(end.word), key) >= 0) return false;
+  const int slot = end.slot + 1;
+  if (slot == Block::kSlots) {
+    return AppendAtEnd(ordering, key, disc, writers, finger);
+  }
+  if (slot == kPrepareBlockAt) arena_->PrefetchBlock();
   const uint64_t word = MakeWord(disc, key.entry);
   if (!leaf->ReplaceSlotRelease(slot, kNoNext, word, writers)) {
     finger->end = End();
     return false;
   }
   finger->end = End{slot, word};
+  return true;
+}
+
+// The same where the last one filled the leaf: what an append needs to have
+// seen of it is known.
+bool BlockSkipList::AppendAtEnd(const Ordering& ordering, const Key& key,
+                                uint32_t disc, Writers writers,
+                                Finger* finger) {
+  Path path(writers);
+  if (finger->parent != nullptr) path.Pass(finger->parent);
+  const uint64_t early = finger->leaf->SlotAcquire(0);
+  if (IsEmpty(early)) return false;  // the leaf was split meanwhile
+  Block* const right =
+      Append(ordering, finger->leaf, Edge{kNoNext, disc, early}, key, key.entry,
+             &path);
+  finger->end = path.end;
+  if (right == nullptr) return false;
+  finger->parent = path.posted_to;
+  finger->leaf = right;
   return true;
 }
 
@@ -265,10 +310,15 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Ordering& ordering,
       duplicates_.fetch_add(1, std::memory_order_relaxed);
       return Outcome::kDuplicate;
     }
+    const Neighbours& near = visit.near;
+    const uint64_t above = IsEmpty(near.succ) ? visit.next : near.succ;
+    const uint32_t disc =
+        visit.digest ? visit.disc : LabelBetween(near.pred, above);
     if (slot < 0) {
-      if (IsEmpty(visit.near.succ) &&
+      if (IsEmpty(near.succ) &&
           (IsEmpty(visit.next) || AscendsBelowNext(visit, owner->level, key))) {
-        Block* const right = Append(ordering, owner, visit, key, address, path);
+        const Edge edge{visit.next, disc, visit.words.slot[Block::kSlots / 2]};
+        Block* const right = Append(ordering, owner, edge, key, address, path);
         if (right != nullptr) {
           *block = right;
           return Outcome::kInserted;
@@ -278,10 +328,6 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Ordering& ordering,
       }
       continue;
     }
-    const Neighbours& near = visit.near;
-    const uint64_t above = IsEmpty(near.succ) ? visit.next : near.succ;
-    const uint32_t disc =
-        visit.digest ? visit.disc : LabelBetween(near.pred, above);
     const uint64_t word = MakeWord(disc, address);
     if (owner->ReplaceSlotRelease(slot, visit.words.slot[slot], word,
                                   path->writers)) {
@@ -296,37 +342,36 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Ordering& ordering,
 // its own, and returns that: loads in key order fill every block. Null when
 // another thread was quicker.
 Block* BlockSkipList::Append(const Ordering& ordering, Block* left,
-                             const Visit& visit, const Key& key,
+                             const Edge& edge, const Key& key,
                              const void* address, Path* path) {
   const int level = left->level;
-  const bool last = IsEmpty(visit.next);
-  // The first head has no anchor. The bound of a block that is not the last one
-  // may have little in common with what ascends there.
-  const uint64_t early = last ? Scan().nearest(visit.words, 0).not_below
-                              : visit.words.slot[Block::kSlots / 2];
+  const bool last = IsEmpty(edge.next);
+  // The bound of a block that is not the last one may have little in common
+  // with what ascends there.
   const char* const first =
-      last && left->anchor != nullptr ? left->anchor : LowOf(level, early);
+      last && left->anchor != nullptr ? left->anchor : LowOf(level, edge.early);
   Key fence;
   BirthPlan plan{&key, 1, nullptr, DecodeKey(first), key, true};
   if (!last) {
-    fence = DecodeKey(BlockOf(visit.next)->anchor);
+    fence = DecodeKey(BlockOf(edge.next)->anchor);
     plan.fence = &fence;
   }
   Block* right = NewBlock(level);
   right->flags = Block::kLowStoodAlone;
   right->anchor = key.entry;
-  uint32_t disc = 0;
+  uint32_t disc = edge.disc;
   uint32_t fence_disc = 0;
-  if (!ordering.digests() ||
-      !PlanDigests(plan, TieCost::kPoor, right, &disc, &fence_disc)) {
+  const bool inherits =
+      last && InheritsAtEnd(ordering, *left, DiscOf(edge.early), disc, right);
+  if (!inherits &&
+      (!ordering.digests() ||
+       !PlanDigests(plan, TieCost::kPoor, right, &disc, &fence_disc))) {
     PlanLabels(plan, &disc, &fence_disc);
   }
   right->slots[0].store(MakeWord(disc, address),
                         std::memory_order_relaxed);  // not published yet
-  SetNeighbour(right, fence_disc, visit.next);
-  const uint32_t in_left =
-      visit.digest ? visit.disc : LabelBetween(visit.near.pred, visit.next);
-  if (!left->ReplaceNextRelease(visit.next, MakeWord(in_left, right))) {
+  SetNeighbour(right, fence_disc, edge.next);
+  if (!left->ReplaceNextRelease(edge.next, MakeWord(edge.disc, right))) {
     cas_retries_.fetch_add(1, std::memory_order_relaxed);
     KeepSpare(right);
     return nullptr;
@@ -742,6 +787,8 @@ void BlockSkipList::Post(Block* child, const Scale& scale, Path* path) {
       }
       if (InsertInto(ordering, &parent, key, child, path) !=
           Outcome::kViolation) {
+        // Not passed: the child's key may lie above the one that is inserted.
+        path->posted_to = parent;
         return;
       }
       SwitchToLabels();

@@ -81,6 +81,7 @@ class BlockSkipList {
     Block* leaf = nullptr;
     bool warm = false;  // the last insert landed where the one before it did
     End end;
+    Block* parent = nullptr;  // of `leaf`, or left of that; null: not known
   };
 
   struct Stats {
@@ -160,7 +161,9 @@ class BlockSkipList {
 
     // In the last parent passed: the child right of the one entered.
     uint64_t fence = kNoWord;
-    bool guessed = false;  // see kGuess
+    bool guessed = false;        // see kGuess
+    Block* posted_to = nullptr;  // where the last post ended, if it did in a
+                                 // block that was there
     const Writers writers;
     End end;
 
@@ -172,6 +175,13 @@ class BlockSkipList {
   // Entries whose keys tell the scale of a block's neighbourhood.
   struct Scale {
     const char *low, *high;
+  };
+  // What an append has seen of the full block that it goes right of.
+  struct Edge {
+    uint64_t next;   // of the block
+    uint32_t disc;   // of the new key, there
+    uint64_t early;  // a word of the block, well below the key: that tells the
+                     // scale
   };
   enum class Labels { kNo, kYes };
   enum class Outcome { kInserted, kDuplicate, kViolation };
@@ -197,7 +207,9 @@ class BlockSkipList {
                         const Finger& finger) const;
   Outcome InsertInto(const Ordering& ordering, Block** block, const Key& key,
                      const void* address, Path* path);
-  Block* Append(const Ordering& ordering, Block* left, const Visit& visit,
+  bool AppendAtEnd(const Ordering& ordering, const Key& key, uint32_t disc,
+                   Writers writers, Finger* finger);
+  Block* Append(const Ordering& ordering, Block* left, const Edge& edge,
                 const Key& key, const void* address, Path* path);
   void Split(const Ordering& ordering, Block* left, const Visit& visit,
              const Key& key, Path* path);

@@ -43,7 +43,7 @@ void BlockSkipList::Iterator::Load(const Block* block) {
   }
   block_ = block;
   next_ = next;
-  ahead_ = -kFirstSteps * kSlotsPerStep;
+  ahead_ = ordering.far() ? -kFirstSteps * kSlotsPerStep : Block::kSlots;
   watch_ = FirstEmptySlot(words);
   if (!IsEmpty(next)) {
     BlockOf(next)->Prefetch();

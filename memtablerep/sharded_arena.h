@@ -80,6 +80,9 @@ class ShardedArena {
   // Room for one Block, aligned to a cache line. Same errors.
   void* AllocateBlock();
 
+  // Asks for the lines that the next block will be written to.
+  void PrefetchBlock();
+
   struct Stats {
     uint64_t reserved = 0;     // bytes taken from the source
     uint64_t idle = 0;         // of these, bytes in open chunks not handed out
