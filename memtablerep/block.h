@@ -101,6 +101,7 @@ struct alignas(64) Block {
     // Of the words that moved here out of the left neighbour only `low` has its
     // discriminator there: which of the ties have moved need not be compared.
     kLowStoodAlone = 4,
+    kReverse = 8,  // greater bytes come first: digests of bytes are inverted
   };
 
   std::atomic<uint64_t> next{kNoNext};
@@ -120,6 +121,7 @@ struct alignas(64) Block {
   }
 
   bool is_head() const { return (flags & kHead) != 0; }
+  bool is_reverse() const { return (flags & kReverse) != 0; }
 
   uint64_t NextAcquire() const {
     FASTSKIP_STEP();

@@ -125,7 +125,7 @@ void PrefetchWords(const Words& words, const Key& instead_of_none) {
 // those of a young root.
 void LocateByLabel(const Ordering& ordering, int level, const Key& key,
                    Visit* visit) {
-  constexpr int kFew = 3;
+  constexpr int kFew = std::min(3, Block::kSlots - 1);
   const Words& words = visit->words;
   Neighbours& near = visit->near;
   near = Neighbours();
@@ -185,19 +185,28 @@ int CompareWords(const Ordering& ordering, int level, uint64_t a, uint64_t b) {
   return ordering.Compare(low_a, low_b);
 }
 
+namespace {
+
+// In the order of the block's keys.
+uint64_t DigestOf(const Block& block, const Key& key) {
+  if (block.kind == BlockKind::kSequence) return SequenceDigest(key);
+  const uint64_t digest = block.kind == BlockKind::kDigits
+                              ? DigitsDigest(key, block.prefix)
+                              : BytesDigest(key, block.prefix);
+  return block.is_reverse() ? ~digest : digest;
+}
+
+}  // namespace
+
 uint32_t DiscOfKey(const Block& block, const Key& key, bool has_prefix) {
   const bool sequence = block.kind == BlockKind::kSequence;
   if (!has_prefix && (block.prefix > 0 || sequence)) {
     const Key holder = DecodeKey(block.anchor);
     const int c = sequence ? CompareUserKeyBytes(key, holder)
                            : ComparePrefix(key, holder, block.prefix);
-    if (c != 0) return c < 0 ? kMinDisc : kMaxDisc;
+    if (c != 0) return (c < 0) == block.is_reverse() ? kMaxDisc : kMinDisc;
   }
-  const uint64_t digest = sequence ? SequenceDigest(key)
-                          : block.kind == BlockKind::kDigits
-                              ? DigitsDigest(key, block.prefix)
-                              : BytesDigest(key, block.prefix);
-  return Discriminator(digest, block.base, block.shift);
+  return Discriminator(DigestOf(block, key), block.base, block.shift);
 }
 
 void OrderTies(const Ordering& ordering, int level, SortedWords* sorted) {
@@ -412,12 +421,15 @@ bool ChooseDigest(const BirthPlan& plan, Block* block, uint64_t* low,
                   uint64_t* high) {
   const Key& a = plan.scale_low;
   const Key& z = plan.scale_high;
-  if (a.size == z.size && CompareUserKeyBytes(a, z) == 0) {
-    block->kind = BlockKind::kSequence;
-    block->prefix = static_cast<uint32_t>(a.size);
-    *low = SequenceDigest(a);
-    *high = SequenceDigest(z);
+  const auto choose = [&](BlockKind kind, size_t prefix) {
+    block->kind = kind;
+    block->prefix = static_cast<uint32_t>(prefix);
+    *low = DigestOf(*block, a);
+    *high = DigestOf(*block, z);
     return *low < *high;
+  };
+  if (a.size == z.size && CompareUserKeyBytes(a, z) == 0) {
+    return choose(BlockKind::kSequence, a.size);
   }
   const size_t common = CommonPrefix(a, z);
   // Keys outside, within reach of head room, have to share the prefix too: it
@@ -429,22 +441,9 @@ bool ChooseDigest(const BirthPlan& plan, Block* block, uint64_t* low,
   size_t digits = shorter < common + 8 && shorter >= 8 ? shorter - 8 : common;
   while (carry > 0 && !HasDigits(a, std::min(digits, common - carry))) --carry;
   digits = std::min(digits, common - carry);
-  if (AllHaveDigits(plan, digits)) {
-    block->kind = BlockKind::kDigits;
-    block->prefix = static_cast<uint32_t>(digits);
-    *low = DigitsDigest(a, digits);
-    *high = DigitsDigest(z, digits);
-    return *low < *high;
-  }
-  block->kind = BlockKind::kBytes;
-  block->prefix = 0;
-  *low = BytesDigest(a, 0);
-  *high = BytesDigest(z, 0);
-  if (*low < *high && *high - *low >= kWideSpan) return true;
-  block->prefix = static_cast<uint32_t>(bytes);
-  *low = BytesDigest(a, block->prefix);
-  *high = BytesDigest(z, block->prefix);
-  return *low < *high;
+  if (AllHaveDigits(plan, digits)) return choose(BlockKind::kDigits, digits);
+  if (choose(BlockKind::kBytes, 0) && *high - *low >= kWideSpan) return true;
+  return choose(BlockKind::kBytes, bytes);
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ class EntryComparator {
 enum class KeyOrder : uint8_t {
   kAuto,        // nothing: digests are used as long as checks bear them out
   kBytewise,    // user keys order by their bytes
+  kReverse,     // the same the other way round
   kComparator,  // digests are of no use: order labels from the start
 };
 
@@ -39,7 +40,8 @@ class Ordering {
   Ordering(const EntryComparator* comparator, KeyOrder order, bool labels,
            bool far = false)
       : comparator_(comparator),
-        bytewise_(order == KeyOrder::kBytewise),
+        known_(order == KeyOrder::kBytewise || order == KeyOrder::kReverse),
+        reverse_(order == KeyOrder::kReverse),
         digests_(!labels),
         checks_(!labels && order == KeyOrder::kAuto),
         far_(far) {}
@@ -51,22 +53,29 @@ class Ordering {
   bool far() const { return far_; }
 
   int Compare(const Key& a, const Key& b) const {
-    if (bytewise_) return CompareBytewise(a, b);
+    if (known_) return CompareKnown(a, b);
     return SameUserKey(a, b) ? CompareVersions(a, b)
                              : comparator_->Compare(a.entry, b.entry);
   }
   // Where versions of one key are no likelier than others.
   int Compare(const char* a, const Key& b) const {
-    return bytewise_ ? CompareBytewise(DecodeKey(a), b)
-                     : comparator_->Compare(a, b.entry);
+    return known_ ? CompareKnown(DecodeKey(a), b)
+                  : comparator_->Compare(a, b.entry);
   }
   int Compare(const char* a, const char* b) const {
     return Compare(DecodeKey(a), DecodeKey(b));
   }
 
  private:
+  int CompareKnown(const Key& a, const Key& b) const {
+    const int c = CompareUserKeyBytes(a, b);
+    if (c == 0) return CompareVersions(a, b);
+    return reverse_ ? -c : c;
+  }
+
   const EntryComparator* comparator_;
-  bool bytewise_;
+  bool known_;  // to go by bytes
+  bool reverse_;
   bool digests_;
   bool checks_;
   bool far_;
@@ -222,9 +231,12 @@ bool PlanDigests(const BirthPlan& plan, int most_ties, Block* block,
                  uint32_t* discs, uint32_t* fence_disc);
 
 // Gives `block`, whose anchor is set, the digest parameters of `left`, of whose
-// words it takes those from the anchor on under their discriminators. False
-// when the anchor lacks the prefix: then other parameters are to be planned.
-// REQUIRES: `left` goes by digests, and is no head and without kVerifyPrefix
+// words it takes those from the anchor on under their discriminators, or behind
+// which it begins under one of these. False when the anchor lacks the prefix:
+// then other parameters are to be planned.
+// REQUIRES: `left` goes by digests. Where keys may lack the prefix, in a head
+// or with kVerifyPrefix: the anchor's discriminator is neither the least nor
+// the greatest, so that it has it.
 bool InheritDigests(const Ordering& ordering, const Block& left, Block* block);
 
 void PlanLabels(const BirthPlan& plan, uint32_t* discs, uint32_t* fence_disc);

@@ -77,6 +77,14 @@ bool InheritsAtEnd(const Ordering& ordering, const Block& left, uint32_t early,
   return InheritDigests(ordering, left, right);
 }
 
+// Whether the keys of `block` are to tell which way the digests of the list go:
+// where the comparator is not known, the first block does, which goes by
+// labels, when it is full. All others go the way of their neighbours.
+bool TellsDirection(const Ordering& ordering, const Block& block) {
+  return ordering.checks() && block.is_head() && block.level == 0 &&
+         block.kind == BlockKind::kLabels;
+}
+
 // Gives `block` the right neighbour that `next` names, if any, under `disc`.
 void SetNeighbour(Block* block, uint32_t disc, uint64_t next) {
   if (IsEmpty(next)) return;
@@ -92,8 +100,8 @@ BlockSkipList::BlockSkipList(ShardedArena* arena,
       comparator_(comparator),
       order_(order),
       labels_(order == KeyOrder::kComparator) {
-  Block* head = NewBlock(0);
-  head->flags = Block::kHead;
+  Block* head = NewBlock(0, order == KeyOrder::kReverse);
+  head->flags |= Block::kHead;
   CountBlock(0);
   first_leaf_.store(head, std::memory_order_relaxed);  // not shared yet
   root_.store(head, std::memory_order_relaxed);
@@ -106,7 +114,7 @@ Ordering BlockSkipList::CurrentOrdering() const {
 }
 
 void BlockSkipList::SwitchToLabels() const {
-  assert(order_ != KeyOrder::kBytewise);
+  assert(order_ == KeyOrder::kAuto);
   FASTSKIP_STEP();
   labels_.store(true, std::memory_order_relaxed);
 }
@@ -244,15 +252,21 @@ bool BlockSkipList::AppendAtEnd(const Ordering& ordering, const Key& key,
                                 uint32_t disc, Writers writers,
                                 Finger* finger) {
   Path path(writers);
-  if (finger->parent != nullptr) path.Pass(finger->parent);
+  if (finger->parent != nullptr && IsEmpty(finger->parent->NextAcquire())) {
+    path.Pass(finger->parent);
+  }
+  // In this order: whoever sees an emptied slot sees the neighbour too.
   const uint64_t early = finger->leaf->SlotAcquire(0);
-  if (IsEmpty(early)) return false;  // the leaf was split meanwhile
+  if (finger->leaf->NextAcquire() != kNoNext) {
+    finger->end = End();
+    return false;
+  }
   Block* const right =
       Append(ordering, finger->leaf, Edge{kNoNext, disc, early}, key, key.entry,
              &path);
   finger->end = path.end;
   if (right == nullptr) return false;
-  finger->parent = path.posted_to;
+  finger->parent = path.At(1);
   finger->leaf = right;
   return true;
 }
@@ -317,7 +331,10 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Ordering& ordering,
     if (slot < 0) {
       if (IsEmpty(near.succ) &&
           (IsEmpty(visit.next) || AscendsBelowNext(visit, owner->level, key))) {
-        const Edge edge{visit.next, disc, visit.words.slot[Block::kSlots / 2]};
+        const uint64_t early = IsEmpty(visit.next)
+                                   ? Scan().nearest(visit.words, 0).not_below
+                                   : visit.words.slot[Block::kSlots / 2];
+        const Edge edge{visit.next, disc, early};
         Block* const right = Append(ordering, owner, edge, key, address, path);
         if (right != nullptr) {
           *block = right;
@@ -356,8 +373,11 @@ Block* BlockSkipList::Append(const Ordering& ordering, Block* left,
     fence = DecodeKey(BlockOf(edge.next)->anchor);
     plan.fence = &fence;
   }
-  Block* right = NewBlock(level);
-  right->flags = Block::kLowStoodAlone;
+  const bool reverse = TellsDirection(ordering, *left)
+                           ? CompareUserKeyBytes(plan.scale_low, key) > 0
+                           : left->is_reverse();
+  Block* right = NewBlock(level, reverse);
+  right->flags |= Block::kLowStoodAlone;
   right->anchor = key.entry;
   uint32_t disc = edge.disc;
   uint32_t fence_disc = 0;
@@ -378,7 +398,9 @@ Block* BlockSkipList::Append(const Ordering& ordering, Block* left,
   }
   CountBlock(level);
   splits_.fetch_add(1, std::memory_order_relaxed);
-  Post(right, Scale{first, key.entry}, path);
+  Block* const parent = Post(right, Scale{first, key.entry}, path);
+  // Where a split posts, its insert is still to come, and may go below.
+  if (level == 0 && parent != nullptr) path->Pass(parent);
   if (level == 0 && last) path->end = End{0, MakeWord(disc, address)};
   return right;
 }
@@ -468,6 +490,16 @@ class FullBlock {
       keys_[decoded_] = DecodeKey(LowOf(level_, sorted.word[decoded_]));
     }
     return &keys_[from];
+  }
+
+  // Whether the digests of a new block between this one and `next` are
+  // inverted. REQUIRES: Order, where poor()
+  bool IsReverse(const Ordering& ordering, uint64_t next) {
+    if (!TellsDirection(ordering, block_)) return block_.is_reverse();
+    const Key* keys = KeysFrom(0);
+    const int c = CompareUserKeyBytes(keys[0], keys[Block::kSlots - 1]);
+    if (c == 0 && !IsEmpty(next)) return BlockOf(next)->is_reverse();
+    return c > 0;
   }
 
   // Where to cut into halves: not within a run of ties, if it can be helped,
@@ -638,7 +670,7 @@ void BlockSkipList::Split(const Ordering& ordering, Block* left,
       return;
     }
   }
-  Block* right = NewBlock(left->level);
+  Block* right = NewBlock(left->level, full.IsReverse(ordering, visit.next));
   const int from = FillUpperPart(ordering, *left, visit, key, &full, right);
   if (full.IsLastOfTies(from)) right->flags |= Block::kLowStoodAlone;
   const uint64_t next = MakeWord(DiscOf(full.sorted.word[from]), right);
@@ -669,7 +701,7 @@ bool BlockSkipList::ReplaceHead(const Ordering& ordering, Block* head,
   // Above level 0 the leftmost child stays in the head.
   const int from = level == 0 ? 0 : 1;
   const bool used_up = DiscOf(full->sorted.word[from]) < Block::kSlots;
-  Block* right = NewBlock(level);
+  Block* right = NewBlock(level, full->IsReverse(ordering, visit.next));
   if (!FillRight(ordering, full, from, visit.next,
                  used_up ? Labels::kYes : Labels::kNo, right)) {
     KeepSpare(right);
@@ -678,8 +710,8 @@ bool BlockSkipList::ReplaceHead(const Ordering& ordering, Block* head,
   const Key* keys = full->KeysFrom(from);
   const Key& last = keys[Block::kSlots - 1 - from];
   const BirthPlan plan{nullptr, 0, &keys[0], keys[0], last, false};
-  Block* fresh = NewBlock(level);
-  fresh->flags = Block::kHead;
+  Block* fresh = NewBlock(level, right->is_reverse());
+  fresh->flags |= Block::kHead;
   fresh->anchor = right->anchor;
   uint32_t fence_disc = kMaxDisc;
   if (ordering.digests()) {
@@ -763,12 +795,13 @@ void BlockSkipList::ClearMoved(const Ordering& ordering, Block* block,
 
 // Tells the level above of `child`. It may come late and is never given up, but
 // for want of memory: then searches reach the child from its left neighbour.
-void BlockSkipList::Post(Block* child, const Scale& scale, Path* path) {
+// Returns the parent; null where that is new, or was not told.
+Block* BlockSkipList::Post(Block* child, const Scale& scale, Path* path) {
   const Key key = DecodeKey(child->anchor);
   const int level = child->level + 1;
   if (level == kMaxLevels) {  // out of reach of real blocks and memories
     unposted_.fetch_add(1, std::memory_order_relaxed);
-    return;
+    return nullptr;
   }
   path->fence = kNoWord;
   try {
@@ -779,7 +812,7 @@ void BlockSkipList::Post(Block* child, const Scale& scale, Path* path) {
         FASTSKIP_STEP();
         Block* root = root_.load(std::memory_order_acquire);
         if (root->level < level) {
-          if (GrowRoot(ordering, root, child, scale)) return;
+          if (GrowRoot(ordering, root, child, scale)) return nullptr;
           continue;
         }
         parent = Descend(ordering, key, Bound::kNotAbove, level, path);
@@ -787,9 +820,7 @@ void BlockSkipList::Post(Block* child, const Scale& scale, Path* path) {
       }
       if (InsertInto(ordering, &parent, key, child, path) !=
           Outcome::kViolation) {
-        // Not passed: the child's key may lie above the one that is inserted.
-        path->posted_to = parent;
-        return;
+        return parent;
       }
       SwitchToLabels();
       path->Forget();
@@ -797,6 +828,7 @@ void BlockSkipList::Post(Block* child, const Scale& scale, Path* path) {
   } catch (const std::bad_alloc&) {
     unposted_.fetch_add(1, std::memory_order_relaxed);
   }
+  return nullptr;
 }
 
 // Puts a new root above `root`, which `child` was split from.
@@ -806,8 +838,8 @@ bool BlockSkipList::GrowRoot(const Ordering& ordering, Block* root,
   const Key key = DecodeKey(child->anchor);
   const BirthPlan plan{
       &key, 1, nullptr, DecodeKey(scale.low), DecodeKey(scale.high), true};
-  Block* grown = NewBlock(root->level + 1);
-  grown->flags = Block::kHead;
+  Block* grown = NewBlock(root->level + 1, child->is_reverse());
+  grown->flags |= Block::kHead;
   grown->anchor = child->anchor;
   uint32_t disc = 0;
   uint32_t unused = 0;
@@ -832,12 +864,13 @@ bool BlockSkipList::GrowRoot(const Ordering& ordering, Block* root,
   return true;
 }
 
-Block* BlockSkipList::NewBlock(int level) {
+Block* BlockSkipList::NewBlock(int level, bool reverse) {
   FASTSKIP_STEP();
   void* memory = spare_.exchange(nullptr, std::memory_order_acquire);
   if (memory == nullptr) memory = arena_->AllocateBlock();
   Block* block = new (memory) Block;
   block->level = static_cast<uint8_t>(level);
+  if (reverse) block->flags = Block::kReverse;
   return block;
 }
 

@@ -161,9 +161,7 @@ class BlockSkipList {
 
     // In the last parent passed: the child right of the one entered.
     uint64_t fence = kNoWord;
-    bool guessed = false;        // see kGuess
-    Block* posted_to = nullptr;  // where the last post ended, if it did in a
-                                 // block that was there
+    bool guessed = false;  // see kGuess
     const Writers writers;
     End end;
 
@@ -180,8 +178,8 @@ class BlockSkipList {
   struct Edge {
     uint64_t next;   // of the block
     uint32_t disc;   // of the new key, there
-    uint64_t early;  // a word of the block, well below the key: that tells the
-                     // scale
+    uint64_t early;  // a word of the block, well below the key: the way from
+                     // there to the key tells the scale
   };
   enum class Labels { kNo, kYes };
   enum class Outcome { kInserted, kDuplicate, kViolation };
@@ -227,11 +225,11 @@ class BlockSkipList {
                  uint64_t next, Labels labels, Block* right) const;
   void ClearMoved(const Ordering& ordering, Block* block, const Words& words,
                   uint64_t next, Writers writers);
-  void Post(Block* child, const Scale& scale, Path* path);
+  Block* Post(Block* child, const Scale& scale, Path* path);
   bool GrowRoot(const Ordering& ordering, Block* root, Block* child,
                 const Scale& scale);
 
-  Block* NewBlock(int level);
+  Block* NewBlock(int level, bool reverse);
   void KeepSpare(Block* block);
   void CountBlock(int level);
 

@@ -136,7 +136,9 @@ uint64_t BlockSkipList::ApproximateCount(const char* from,
   const Key end = DecodeKey(to);
   if (comparator_->Compare(from, to) >= 0) return 0;
   // Labels: an estimate is not worth a check of every place.
-  const Ordering ordering(comparator_, order_, order_ != KeyOrder::kBytewise);
+  const bool labels =
+      order_ == KeyOrder::kAuto || order_ == KeyOrder::kComparator;
+  const Ordering ordering(comparator_, order_, labels);
   FASTSKIP_STEP();
   int level = root_.load(std::memory_order_acquire)->level;
   for (; level > 0; --level) {

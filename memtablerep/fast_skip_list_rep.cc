@@ -145,20 +145,6 @@ class FastSkipListIterator final : public MemTableRep::Iterator {
   std::string space_;  // the target of the last seek that came as a slice
 };
 
-KeyOrder ListOrder(FastSkipListOptions::KeyOrder order,
-                   const MemTableRep::KeyComparator& comparator) {
-  switch (order) {
-    case FastSkipListOptions::KeyOrder::kBytewise:
-      return KeyOrder::kBytewise;
-    case FastSkipListOptions::KeyOrder::kComparator:
-      return KeyOrder::kComparator;
-    case FastSkipListOptions::KeyOrder::kAuto:
-      break;
-  }
-  return compat::IsKnownBytewise(comparator) ? KeyOrder::kBytewise
-                                             : KeyOrder::kAuto;
-}
-
 class FastSkipListRep final : public MemTableRep {
  public:
   FastSkipListRep(const KeyComparator& comparator, Allocator* allocator,
@@ -170,7 +156,7 @@ class FastSkipListRep final : public MemTableRep {
         source_(this),
         contents_(MemtableContents::Make(
             &source_, &comparator_, options,
-            ListOrder(options.key_order, comparator), owner, factory)),
+            KeyOrderFor(options.key_order, comparator), owner, factory)),
         list_(&contents_->list) {}
   ~FastSkipListRep() override { contents_->~MemtableContents(); }
 

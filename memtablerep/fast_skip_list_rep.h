@@ -52,7 +52,7 @@ struct FastSkipListOptions {
     // vouches for the comparator.
     kBytewise,
     // "comparator". Digests are not even tried: for comparators that are known
-    // to order otherwise.
+    // to order otherwise than by bytes, forward or backward.
     kComparator,
   };
 

@@ -104,12 +104,6 @@ inline int CompareVersions(const Key& a, const Key& b) {
   return a.sequence > b.sequence ? -1 : (a.sequence < b.sequence ? 1 : 0);
 }
 
-// RocksDB's order under its bytewise comparator.
-inline int CompareBytewise(const Key& a, const Key& b) {
-  const int c = CompareUserKeyBytes(a, b);
-  return c != 0 ? c : CompareVersions(a, b);
-}
-
 // Where `key` stands to the keys that start with the first `length` bytes of
 // `holder`: below (-), among (0) or above (+) them.
 inline int ComparePrefix(const Key& key, const Key& holder, size_t length) {

@@ -8,7 +8,10 @@
 #include <cstdint>
 
 #include "block_search.h"
+#include "fast_skip_list_rep.h"
+#include "rocksdb/comparator.h"
 #include "rocksdb/memtablerep.h"
+#include "rocksdb_compat.h"
 
 namespace fastskip {
 
@@ -45,5 +48,28 @@ class RepComparator final : public EntryComparator {
 #endif
   const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator& comparator_;
 };
+
+// What the list may assume of `comparator`.
+inline KeyOrder KeyOrderFor(
+    FastSkipListOptions::KeyOrder order,
+    const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator& comparator) {
+  switch (order) {
+    case FastSkipListOptions::KeyOrder::kBytewise:
+      return KeyOrder::kBytewise;
+    case FastSkipListOptions::KeyOrder::kComparator:
+      return KeyOrder::kComparator;
+    case FastSkipListOptions::KeyOrder::kAuto:
+      break;
+  }
+  if (compat::IsKnownToGoBy(ROCKSDB_NAMESPACE::BytewiseComparator(),
+                            comparator)) {
+    return KeyOrder::kBytewise;
+  }
+  if (compat::IsKnownToGoBy(ROCKSDB_NAMESPACE::ReverseBytewiseComparator(),
+                            comparator)) {
+    return KeyOrder::kReverse;
+  }
+  return KeyOrder::kAuto;
+}
 
 }  // namespace fastskip

@@ -116,12 +116,13 @@ inline const char* EncodedLookupKey(const ROCKSDB_NAMESPACE::LookupKey& key) {
   return key.memtable_key().data();
 }
 
-// Whether `comparator` is RocksDB's own around BytewiseComparator(). The tree
-// may be built without type information: two objects of exactly the same class
-// are told by their vtable pointers, which every supported ABI keeps in the
-// first word. (A vtable that exists twice would be answered with false, which
-// is always safe.)
-inline bool IsKnownBytewise(
+// Whether `comparator` is RocksDB's own around `user_comparator`. The tree may
+// be built without type information: two objects of exactly the same class are
+// told by their vtable pointers, which every supported ABI keeps in the first
+// word. (A vtable that exists twice would be answered with false, which is
+// always safe.)
+inline bool IsKnownToGoBy(
+    const ROCKSDB_NAMESPACE::Comparator* user_comparator,
     const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator& comparator) {
   using ROCKSDB_NAMESPACE::BytewiseComparator;
   using ROCKSDB_NAMESPACE::MemTable;
@@ -136,7 +137,7 @@ inline bool IsKnownBytewise(
   std::memcpy(&vtable, static_cast<const void*>(&comparator), sizeof(vtable));
   return vtable == sample_vtable &&
          static_cast<const MemTable::KeyComparator&>(comparator)
-                 .comparator.user_comparator() == BytewiseComparator();
+                 .comparator.user_comparator() == user_comparator;
 }
 
 #else  // !FASTSKIP_IN_TREE
@@ -197,7 +198,8 @@ inline const char* EncodedLookupKey(const ROCKSDB_NAMESPACE::LookupKey& key) {
 }
 
 // Public headers do not tell which user comparator stands behind this one.
-inline bool IsKnownBytewise(
+inline bool IsKnownToGoBy(
+    const ROCKSDB_NAMESPACE::Comparator*,
     const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator&) {
   return false;
 }

@@ -343,6 +343,9 @@ TEST_P(ListConcurrentTest, OtherOrderUnderAuto) {
 TEST_P(ListConcurrentTest, ReverseOrderUnderAuto) {
   Run(CompareReverse, KeyOrder::kAuto, 2);
 }
+TEST_P(ListConcurrentTest, KnownReverse) {
+  Run(CompareReverse, KeyOrder::kReverse, 3);
+}
 TEST_P(ListConcurrentTest, LabelsFromTheStart) {
   Run(CompareWithZFirst, KeyOrder::kComparator, 2);
 }

@@ -136,6 +136,8 @@ std::vector<std::string> MakeOrder(std::vector<std::string> keys,
       }
     }
   }
+  // Digests may go either way.
+  if (random->OneIn(3)) std::reverse(keys.begin(), keys.end());
   return keys;
 }
 

@@ -212,6 +212,37 @@ TEST_P(BytewiseScheduleTest, AppendersWithFingers) {
                {"g900 g901 g902 g904", "i903 g901 f902"}));
 }
 
+// The leaf is filled right behind the finger's last one, and what follows is
+// appended, while others split it, append to it, and grow the level above.
+TEST_P(BytewiseScheduleTest, AppendsBehindAFinger) {
+  RunAll(Plain("AppendsBehindAFinger", FullLeaves(1),
+               {"g900 g901 g902 g903 g904", "i850 i851 i852 i910"}));
+  RunAll(Plain("AppendsBehindTwoFingers", {},
+               {"g100 g110 g120 g130 g140", "g105 g115 g135 g155"}));
+  RunAll(Plain("AppendsBelowAParent", FullLeaves(kSlots - 1),
+               {"g900 g901 g902 g903 g904", "i890 i891 i892", "f901"}));
+}
+
+TEST_P(BytewiseScheduleTest, AppendsBehindAFingerWithoutMemory) {
+  for (int chunks = 0; chunks < 4; ++chunks) {
+    Scenario scenario =
+        Plain("AppendsBehindAFingerWithoutMemory", FullLeaves(2),
+              {"g900 g901 g902 g903 g904", "i104 g910 g911 g902"});
+    scenario.chunks_left = chunks;
+    RunAll(scenario);
+  }
+}
+
+// The block is full again before the insert that split it comes back to it.
+TEST_P(BytewiseScheduleTest, TwoSplitsOfOneInsert) {
+  const int low = 100 + (kSlots * kSlots - kSlots) * 10;
+  const auto insert = [&](int i) {
+    return "i" + std::to_string(low + i) + " ";
+  };
+  RunAll(Plain("TwoSplitsOfOneInsert", FullLeaves(kSlots),
+               {insert(2), insert(5) + insert(6)}));
+}
+
 // One writer, as RocksDB's InsertKey has it, which stores where others compare
 // and swap; readers run beside it.
 TEST_P(BytewiseScheduleTest, LoneWriter) {
@@ -420,6 +451,16 @@ TEST(OtherOrderScheduleTest, ReverseUnderAuto) {
           SameSequence,
           Keys(100, kSlots, 10),
           {"i105 i104", "i105 i106", "i103 f110"}});
+}
+
+TEST(OtherOrderScheduleTest, KnownReverse) {
+  RunAll({"KnownReverse",
+          CompareReverse,
+          KeyOrder::kReverse,
+          PlainKey,
+          SameSequence,
+          Keys(100, 2 * kSlots, 10),
+          {"i105 i104", "i105 f106", "i95 i94 f96"}});
 }
 
 TEST(OtherOrderScheduleTest, EqualInOtherCase) {

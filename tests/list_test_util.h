@@ -285,6 +285,8 @@ inline const char* KeyOrderName(KeyOrder order) {
       return "Auto";
     case KeyOrder::kBytewise:
       return "KnownBytewise";
+    case KeyOrder::kReverse:
+      return "KnownReverse";
     default:
       return "Comparator";
   }

@@ -236,6 +236,11 @@ void ListProgram::Record(Thread* thread, ReadKind kind, int rank,
 }
 
 std::string ListProgram::Check() {
+  if (scenario_.order == KeyOrder::kAuto &&
+      scenario_.compare == test::CompareBytes &&
+      list_->GetStats().uses_labels) {
+    return "the bytewise order was taken for another one";
+  }
   std::string wrong = CheckInserts();
   if (wrong.empty()) wrong = CheckContents();
   for (const Thread& thread : threads_) {

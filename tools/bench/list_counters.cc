@@ -8,6 +8,7 @@
 
 #include "../../memtablerep/block_skip_list.h"
 #include "../../memtablerep/fast_skip_list_rep.h"
+#include "../../memtablerep/rep_comparator.h"
 #include "../../memtablerep/sharded_arena.h"
 
 namespace fastskip {
@@ -27,19 +28,6 @@ const FastSkipListOptions* OptionsOf(const rdb::MemTableRepFactory& factory) {
   return std::string(factory.Name()) == FastSkipListRepFactory::kClassName()
              ? factory.GetOptions<FastSkipListOptions>()
              : nullptr;
-}
-
-KeyOrder OrderFor(const FastSkipListOptions& options,
-                  const rdb::MemTableRep::KeyComparator& order) {
-  switch (options.key_order) {
-    case FastSkipListOptions::KeyOrder::kBytewise:
-      return KeyOrder::kBytewise;
-    case FastSkipListOptions::KeyOrder::kComparator:
-      return KeyOrder::kComparator;
-    case FastSkipListOptions::KeyOrder::kAuto:
-      break;
-  }
-  return compat::IsKnownBytewise(order) ? KeyOrder::kBytewise : KeyOrder::kAuto;
 }
 
 // Cache lines that other threads may hold and that are written: by an insert
@@ -92,7 +80,8 @@ rdb::MemTableRepFactory* FactoryForCounting(
     const rdb::MemTableRep::KeyComparator& order,
     std::unique_ptr<rdb::MemTableRepFactory>* own) {
   const FastSkipListOptions* const options = OptionsOf(*factory);
-  if (options == nullptr || OrderFor(*options, order) != KeyOrder::kBytewise) {
+  if (options == nullptr ||
+      KeyOrderFor(options->key_order, order) != KeyOrder::kBytewise) {
     return factory;
   }
   FastSkipListOptions told = *options;
@@ -109,7 +98,8 @@ std::vector<std::pair<std::string, double>> ListCounters(
   const ListOrder comparator(order);
   ArenaSource source;
   ShardedArena arena(&source, options->shards);
-  BlockSkipList list(&arena, &comparator, OrderFor(*options, order));
+  BlockSkipList list(&arena, &comparator,
+                     KeyOrderFor(options->key_order, order));
   BlockSkipList::Finger finger;
   const uint32_t writers = work.writers;
   const auto insert = [&](uint64_t first) {

@@ -271,5 +271,6 @@ run_memtable_bench() {
   memtable_bench_part --entries="$NUM" --writers=2 --readers=2 $few
   memtable_bench_part --entries="$NUM" $few --counters \
     --keys=ycsb,prefix,tables,appends,uuid,sequential,descending,zipf,onekey
+  memtable_bench_part --entries="$NUM" $few --comparator=reverse
   memtable_bench_part --entries="$NUM" $few --comparator=suffix
 }
