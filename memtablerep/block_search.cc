@@ -237,7 +237,7 @@ void TieCost::Add(uint32_t disc) {
 
 void Prepare(const Ordering& ordering, const Block& block, const Key& key,
              uint64_t fence, Visit* visit) {
-  visit->digest = ordering.digests() && block.kind != BlockKind::kLabels;
+  visit->digest = ordering.GoesBy(block);
   if (!visit->digest) return;
   // The parent has the key below `fence`. When that is the neighbour still,
   // the key lies between the block's bounds. At birth these shared the prefix,

@@ -31,22 +31,36 @@ enum class KeyOrder : uint8_t {
   kComparator,  // digests are of no use: order labels from the start
 };
 
+// Which digests a list goes by. One that knows nothing of the comparator trusts
+// them less with each contradiction.
+enum class Trust : uint8_t {
+  kAll,
+  kForward,  // none that are inverted
+  kNone,     // order labels
+};
+
 // How one attempt of an operation finds its way. An attempt that uses digests
 // under kAuto checks each place it found against its neighbours, with the real
 // comparator, before it relies on it; so attempts that go by digests and by
 // labels may share a list.
 class Ordering {
  public:
-  Ordering(const EntryComparator* comparator, KeyOrder order, bool labels,
+  Ordering(const EntryComparator* comparator, KeyOrder order, Trust trust,
            bool far = false)
       : comparator_(comparator),
         known_(order == KeyOrder::kBytewise || order == KeyOrder::kReverse),
         reverse_(order == KeyOrder::kReverse),
-        digests_(!labels),
-        checks_(!labels && order == KeyOrder::kAuto),
+        trust_(trust),
+        checks_(trust != Trust::kNone && order == KeyOrder::kAuto),
         far_(far) {}
 
-  bool digests() const { return digests_; }
+  Trust trust() const { return trust_; }
+  bool digests() const { return trust_ != Trust::kNone; }
+  // Whether the discriminators of `block` are digests that it goes by.
+  bool GoesBy(const Block& block) const {
+    return block.kind != BlockKind::kLabels &&
+           (block.is_reverse() ? trust_ == Trust::kAll : digests());
+  }
   bool checks() const { return checks_; }
   // Whether entries are likely to be far from the processor, so that it pays to
   // ask for many of them ahead.
@@ -76,7 +90,7 @@ class Ordering {
   const EntryComparator* comparator_;
   bool known_;  // to go by bytes
   bool reverse_;
-  bool digests_;
+  Trust trust_;
   bool checks_;
   bool far_;
 };

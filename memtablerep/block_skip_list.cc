@@ -70,19 +70,30 @@ constexpr int kPrepareBlockAt = Block::kSlots * 3 / 4;
 bool InheritsAtEnd(const Ordering& ordering, const Block& left, uint32_t early,
                    uint32_t disc, Block* right) {
   constexpr uint32_t kPlenty = 4 * Block::kSlots;
-  if (!ordering.digests() || left.kind == BlockKind::kLabels) return false;
+  if (!ordering.GoesBy(left)) return false;
   const uint32_t span = disc - early;
   if (span < kPlenty || kMaxDisc - disc < 2 * span) return false;
   right->flags |= left.flags & Block::kVerifyPrefix;
   return InheritDigests(ordering, left, right);
 }
 
-// Whether the keys of `block` are to tell which way the digests of the list go:
-// where the comparator is not known, the first block does, which goes by
-// labels, when it is full. All others go the way of their neighbours.
-bool TellsDirection(const Ordering& ordering, const Block& block) {
-  return ordering.checks() && block.is_head() && block.level == 0 &&
+// Whether the keys of `block`, left of `next`, are to tell which way the
+// digests of the list go: where the comparator is not known, the first block
+// does, which goes by labels, when it is full.
+bool TellsDirection(const Ordering& ordering, const Block& block,
+                    uint64_t next) {
+  return ordering.checks() && ordering.trust() == Trust::kAll &&
+         IsEmpty(next) && block.is_head() && block.level == 0 &&
          block.kind == BlockKind::kLabels;
+}
+
+// The way of all other blocks: that of their neighbours. (The first block
+// itself goes no way.)
+bool NeighboursAreReverse(const Ordering& ordering, const Block& block,
+                          uint64_t next) {
+  return ordering.trust() == Trust::kAll &&
+         (block.is_reverse() ||
+          (!IsEmpty(next) && BlockOf(next)->is_reverse()));
 }
 
 // Gives `block` the right neighbour that `next` names, if any, under `disc`.
@@ -99,7 +110,7 @@ BlockSkipList::BlockSkipList(ShardedArena* arena,
     : arena_(arena),
       comparator_(comparator),
       order_(order),
-      labels_(order == KeyOrder::kComparator) {
+      trust_(order == KeyOrder::kComparator ? Trust::kNone : Trust::kAll) {
   Block* head = NewBlock(0, order == KeyOrder::kReverse);
   head->flags |= Block::kHead;
   CountBlock(0);
@@ -109,14 +120,19 @@ BlockSkipList::BlockSkipList(ShardedArena* arena,
 
 Ordering BlockSkipList::CurrentOrdering() const {
   FASTSKIP_STEP();
-  return Ordering(comparator_, order_, labels_.load(std::memory_order_relaxed),
+  return Ordering(comparator_, order_, trust_.load(std::memory_order_relaxed),
                   arena_->reserved() > kNear);
 }
 
-void BlockSkipList::SwitchToLabels() const {
+// What `ordering` went by has led to a place that the comparator does not bear
+// out.
+void BlockSkipList::TrustLess(const Ordering& ordering) const {
   assert(order_ == KeyOrder::kAuto);
+  Trust trust = ordering.trust();
   FASTSKIP_STEP();
-  labels_.store(true, std::memory_order_relaxed);
+  trust_.compare_exchange_strong(
+      trust, trust == Trust::kAll ? Trust::kForward : Trust::kNone,
+      std::memory_order_relaxed);
 }
 
 // The block of `to_level` through which `key` is reached, or one left of it.
@@ -202,7 +218,7 @@ bool BlockSkipList::InsertAt(const char* entry, Finger* finger,
       }
       return outcome == Outcome::kInserted;
     }
-    SwitchToLabels();
+    TrustLess(ordering);
   }
 }
 
@@ -226,7 +242,7 @@ bool BlockSkipList::InsertAtEnd(const Ordering& ordering, const Key& key,
   Block* const leaf = finger->leaf;
   const End end = finger->end;
   if (end.slot < 0) return false;
-  const bool digest = ordering.digests() && leaf->kind != BlockKind::kLabels;
+  const bool digest = ordering.GoesBy(*leaf);
   const uint32_t disc =
       digest ? DiscOfKey(*leaf, key, false) : LabelBetween(end.word, kNoWord);
   if (disc < DiscOf(end.word)) return false;
@@ -373,9 +389,9 @@ Block* BlockSkipList::Append(const Ordering& ordering, Block* left,
     fence = DecodeKey(BlockOf(edge.next)->anchor);
     plan.fence = &fence;
   }
-  const bool reverse = TellsDirection(ordering, *left)
+  const bool reverse = TellsDirection(ordering, *left, edge.next)
                            ? CompareUserKeyBytes(plan.scale_low, key) > 0
-                           : left->is_reverse();
+                           : NeighboursAreReverse(ordering, *left, edge.next);
   Block* right = NewBlock(level, reverse);
   right->flags |= Block::kLowStoodAlone;
   right->anchor = key.entry;
@@ -430,9 +446,7 @@ bool PlanBetween(const BirthPlan& bounded, int most_ties, Block* block,
 class FullBlock {
  public:
   FullBlock(const Ordering& ordering, const Block& block, const Words& words)
-      : block_(block),
-        level_(block.level),
-        digests_(ordering.digests() && block.kind != BlockKind::kLabels) {
+      : block_(block), level_(block.level), digests_(ordering.GoesBy(block)) {
     Scan().sort(words, &sorted);
     for (const uint64_t w : sorted.word) ties_.Add(DiscOf(w));
   }
@@ -495,10 +509,11 @@ class FullBlock {
   // Whether the digests of a new block between this one and `next` are
   // inverted. REQUIRES: Order, where poor()
   bool IsReverse(const Ordering& ordering, uint64_t next) {
-    if (!TellsDirection(ordering, block_)) return block_.is_reverse();
+    if (!TellsDirection(ordering, block_, next)) {
+      return NeighboursAreReverse(ordering, block_, next);
+    }
     const Key* keys = KeysFrom(0);
     const int c = CompareUserKeyBytes(keys[0], keys[Block::kSlots - 1]);
-    if (c == 0 && !IsEmpty(next)) return BlockOf(next)->is_reverse();
     return c > 0;
   }
 
@@ -822,7 +837,7 @@ Block* BlockSkipList::Post(Block* child, const Scale& scale, Path* path) {
           Outcome::kViolation) {
         return parent;
       }
-      SwitchToLabels();
+      TrustLess(ordering);
       path->Forget();
     }
   } catch (const std::bad_alloc&) {
@@ -838,7 +853,8 @@ bool BlockSkipList::GrowRoot(const Ordering& ordering, Block* root,
   const Key key = DecodeKey(child->anchor);
   const BirthPlan plan{
       &key, 1, nullptr, DecodeKey(scale.low), DecodeKey(scale.high), true};
-  Block* grown = NewBlock(root->level + 1, child->is_reverse());
+  Block* grown = NewBlock(root->level + 1,
+                          NeighboursAreReverse(ordering, *child, kNoNext));
   grown->flags |= Block::kHead;
   grown->anchor = child->anchor;
   uint32_t disc = 0;
@@ -897,7 +913,7 @@ BlockSkipList::Stats BlockSkipList::GetStats() const {
   stats.splits = splits_.load(std::memory_order_relaxed);
   stats.cas_retries = cas_retries_.load(std::memory_order_relaxed);
   stats.unposted = unposted_.load(std::memory_order_relaxed);
-  stats.uses_labels = labels_.load(std::memory_order_relaxed);
+  stats.uses_labels = trust_.load(std::memory_order_relaxed) == Trust::kNone;
   return stats;
 }
 

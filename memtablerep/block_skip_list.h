@@ -36,7 +36,7 @@
 //
 // Memory orders: block.h says them for slots and `next`. `root_` is loaded with
 // acquire and replaced by a releasing CAS, for the new root's header and slots.
-// `labels_` is relaxed: it is advice, and a thread that reads it late checks
+// `trust_` is relaxed: it is advice, and a thread that reads it late checks
 // what it does (see Ordering). `spare_` hands on memory that was never
 // published: release to put, acquire to take. Counters are relaxed.
 //
@@ -185,7 +185,7 @@ class BlockSkipList {
   enum class Outcome { kInserted, kDuplicate, kViolation };
 
   Ordering CurrentOrdering() const;
-  void SwitchToLabels() const;
+  void TrustLess(const Ordering& ordering) const;
 
   Block* Descend(const Ordering& ordering, const Key& key, Bound bound,
                  int to_level, Path* path) const;
@@ -244,7 +244,7 @@ class BlockSkipList {
   ShardedArena* const arena_;
   const EntryComparator* const comparator_;
   const KeyOrder order_;
-  mutable std::atomic<bool> labels_;
+  mutable std::atomic<Trust> trust_;
   std::atomic<Block*> root_;
   // The head of level 0, or one that it has replaced.
   std::atomic<Block*> first_leaf_;

@@ -159,7 +159,7 @@ void BlockSkipList::Iterator::FindSiblings() {
       while (siblings_.word[sibling_] != pred) --sibling_;
       return;
     }
-    list_->SwitchToLabels();
+    list_->TrustLess(ordering);
   }
 }
 

@@ -29,7 +29,7 @@ const Block* BlockSkipList::FindLeaf(const Key& key, unsigned need,
       }
       return leaf;
     }
-    SwitchToLabels();
+    TrustLess(ordering);
   }
 }
 
@@ -136,9 +136,10 @@ uint64_t BlockSkipList::ApproximateCount(const char* from,
   const Key end = DecodeKey(to);
   if (comparator_->Compare(from, to) >= 0) return 0;
   // Labels: an estimate is not worth a check of every place.
-  const bool labels =
-      order_ == KeyOrder::kAuto || order_ == KeyOrder::kComparator;
-  const Ordering ordering(comparator_, order_, labels);
+  const bool known =
+      order_ == KeyOrder::kBytewise || order_ == KeyOrder::kReverse;
+  const Ordering ordering(comparator_, order_,
+                          known ? Trust::kAll : Trust::kNone);
   FASTSKIP_STEP();
   int level = root_.load(std::memory_order_acquire)->level;
   for (; level > 0; --level) {

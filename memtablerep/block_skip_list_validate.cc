@@ -154,7 +154,7 @@ class Validator {
 
 std::string BlockSkipList::TEST_Validate() const {
   // The real comparator, whatever the list was told of it.
-  const Ordering ordering(comparator_, KeyOrder::kComparator, true);
+  const Ordering ordering(comparator_, KeyOrder::kComparator, Trust::kNone);
   Validator validator(ordering);
   const Block* head = root_.load();
   int level = head->level;

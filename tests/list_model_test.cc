@@ -765,6 +765,43 @@ TEST(ListShapeTest, ReverseOrderComparesAsFewKeys) {
   }
 }
 
+// As BytewiseComparatorWithU64Ts(): the last eight bytes, greatest first.
+int CompareWithTimestamps(std::string_view a, std::string_view b) {
+  const size_t x = std::max<size_t>(a.size(), 8) - 8;
+  const size_t y = std::max<size_t>(b.size(), 8) - 8;
+  const int c = a.substr(0, x).compare(b.substr(0, y));
+  return c != 0 ? c : b.substr(y).compare(a.substr(x));
+}
+
+// Which way the digests go shows in the first full block: no later state of
+// that may overrule it, and where it was wrong, digests are right the other
+// way.
+TEST(ListShapeTest, TheFirstBlockMayMislead) {
+  constexpr int kEntries = 20000;
+  const auto check = [](UserCompare compare, const auto& key_of) {
+    Random random = MakeRandom();
+    ListFixture fixture(compare, KeyOrder::kAuto);
+    EntryStore store;
+    const uint64_t before = TestComparator::calls();
+    for (int i = 0; i < kEntries; ++i) {
+      fixture.list.Insert(store.Add(key_of(i, &random), i + 1));
+    }
+    EXPECT_FALSE(fixture.list.GetStats().uses_labels);
+    EXPECT_LT(TestComparator::calls() - before, 8 * kEntries);
+    EXPECT_EQ("", fixture.list.TEST_Validate());
+  };
+  // Forward, but the first keys differ in their timestamps only.
+  check(CompareWithTimestamps, [](int i, Random* random) {
+    const std::string key = BigEndian((*random)(), 8) + BigEndian(i, 8);
+    return i < 400 ? "the first key." + BigEndian(i, 8) : key;
+  });
+  // Reverse; then the first block comes to hold one key only.
+  check(CompareReverse, [](int i, Random* random) -> std::string {
+    if (i < 100) return i < 28 && i % 2 == 0 ? "a" : "z";
+    return BigEndian((*random)(), 8) + BigEndian((*random)(), 8);
+  });
+}
+
 // An order that digests contradict is found out, though it looks like the
 // bytewise one for a long time.
 TEST(ListShapeTest, ContradictingOrderSwitchesToLabels) {
