@@ -738,30 +738,37 @@ TEST(ListShapeTest, BytewiseOrderNeverSwitchesToLabels) {
   }
 }
 
+// Comparator calls an insert of the entries that `make(random, i, count)`
+// gives, into a list that is to find out about its comparator, and to keep its
+// digests.
+template <typename Make>
+double ComparisonsOf(UserCompare compare, uint64_t count, const Make& make) {
+  Random random = MakeRandom();
+  ListFixture fixture(compare, KeyOrder::kAuto);
+  EntryStore store;
+  const uint64_t before = TestComparator::calls();
+  for (uint64_t i = 0; i < count; ++i) {
+    const ShapedKey key = make(random, i, count);
+    fixture.list.Insert(store.Add(key.user_key, key.sequence));
+  }
+  const uint64_t calls = TestComparator::calls() - before;
+  EXPECT_FALSE(fixture.list.GetStats().uses_labels);
+  EXPECT_EQ("", fixture.list.TEST_Validate());
+  return static_cast<double>(calls) / static_cast<double>(count);
+}
+
 // The reverse of the bytewise order goes by digests as well, which only ties
 // make call the comparator: under hardly any load more than twice as often.
 TEST(ListShapeTest, ReverseOrderComparesAsFewKeys) {
-  constexpr uint64_t kEntries = 5000;
-  const auto calls_of = [](UserCompare compare, const KeyShape& shape) {
-    Random random = MakeRandom();
-    ListFixture fixture(compare, KeyOrder::kAuto);
-    EntryStore store;
-    const uint64_t before = TestComparator::calls();
-    for (uint64_t i = 0; i < kEntries; ++i) {
-      const ShapedKey key = shape.make(random, i, kEntries);
-      fixture.list.Insert(store.Add(key.user_key, key.sequence));
-    }
-    EXPECT_FALSE(fixture.list.GetStats().uses_labels) << shape.name;
-    return static_cast<double>(TestComparator::calls() - before) / kEntries;
-  };
   for (const KeyShape& shape : kKeyShapes) {
     // These descend, side by side, in reverse order: see Known weaknesses.
     if (std::string(shape.name) == "AscendingTables") continue;
-    const double bytewise = calls_of(CompareBytes, shape);
-    const double reverse = calls_of(CompareReverse, shape);
+    SCOPED_TRACE(shape.name);
+    const double bytewise = ComparisonsOf(CompareBytes, 5000, shape.make);
+    const double reverse = ComparisonsOf(CompareReverse, 5000, shape.make);
     std::printf("%s: %.1f and %.1f comparisons\n", shape.name, bytewise,
                 reverse);
-    EXPECT_LT(reverse, 2 * bytewise + 2) << shape.name;
+    EXPECT_LT(reverse, 2 * bytewise + 2);
   }
 }
 
@@ -777,29 +784,24 @@ int CompareWithTimestamps(std::string_view a, std::string_view b) {
 // that may overrule it, and where it was wrong, digests are right the other
 // way.
 TEST(ListShapeTest, TheFirstBlockMayMislead) {
-  constexpr int kEntries = 20000;
-  const auto check = [](UserCompare compare, const auto& key_of) {
-    Random random = MakeRandom();
-    ListFixture fixture(compare, KeyOrder::kAuto);
-    EntryStore store;
-    const uint64_t before = TestComparator::calls();
-    for (int i = 0; i < kEntries; ++i) {
-      fixture.list.Insert(store.Add(key_of(i, &random), i + 1));
-    }
-    EXPECT_FALSE(fixture.list.GetStats().uses_labels);
-    EXPECT_LT(TestComparator::calls() - before, 8 * kEntries);
-    EXPECT_EQ("", fixture.list.TEST_Validate());
-  };
+  const auto any = [](Random& random) { return BigEndian(random(), 8); };
   // Forward, but the first keys differ in their timestamps only.
-  check(CompareWithTimestamps, [](int i, Random* random) {
-    const std::string key = BigEndian((*random)(), 8) + BigEndian(i, 8);
-    return i < 400 ? "the first key." + BigEndian(i, 8) : key;
-  });
+  const double forward = ComparisonsOf(
+      CompareWithTimestamps, 20000,
+      [&](Random& random, uint64_t i, uint64_t) -> ShapedKey {
+        const std::string key = i < 400 ? "the first key." : any(random);
+        return {key + BigEndian(i, 8), i + 1};
+      });
+  EXPECT_LT(forward, 8);
   // Reverse; then the first block comes to hold one key only.
-  check(CompareReverse, [](int i, Random* random) -> std::string {
-    if (i < 100) return i < 28 && i % 2 == 0 ? "a" : "z";
-    return BigEndian((*random)(), 8) + BigEndian((*random)(), 8);
-  });
+  const double reverse =
+      ComparisonsOf(CompareReverse, 20000,
+                    [&](Random& random, uint64_t i, uint64_t) -> ShapedKey {
+                      if (i < 100)
+                        return {i < 28 && i % 2 == 0 ? "a" : "z", i + 1};
+                      return {any(random) + any(random), i + 1};
+                    });
+  EXPECT_LT(reverse, 8);
 }
 
 // An order that digests contradict is found out, though it looks like the
