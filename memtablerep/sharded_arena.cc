@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sharded_arena.h"
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #include <cassert>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -38,6 +43,44 @@ void PrefetchForWriting(const char* next_entry) {
   }
 }
 
+// Of a large chunk, so many bytes are asked of the kernel at a time.
+constexpr uint64_t kPiece = 64 << 10;
+
+constexpr uintptr_t kPage = 4 << 10;
+
+// Memory that malloc has just got from the kernel has no pages yet: each is
+// provided when it is first written to, which interrupts the writer. One call
+// for many of them takes a fraction of that. Where the kernel has no such call
+// (Linux before 5.14), or larger pages, nothing is done.
+#ifdef MADV_POPULATE_WRITE
+
+bool HasPage(const char* at) {
+  const uintptr_t page = reinterpret_cast<uintptr_t>(at) & ~(kPage - 1);
+  unsigned char there = 1;
+  const int saved = errno;
+  mincore(reinterpret_cast<void*>(page), kPage, &there);
+  errno = saved;
+  return (there & 1) != 0;
+}
+
+// From the page of `begin` on, up to that of `end`.
+void ProvidePages(const char* begin, const char* end) {
+  const uintptr_t from = reinterpret_cast<uintptr_t>(begin) & ~(kPage - 1);
+  const uintptr_t to = reinterpret_cast<uintptr_t>(end) & ~(kPage - 1);
+  const int saved = errno;
+  if (from < to) {
+    madvise(reinterpret_cast<void*>(from), to - from, MADV_POPULATE_WRITE);
+  }
+  errno = saved;
+}
+
+#else
+
+bool HasPage(const char*) { return true; }
+void ProvidePages(const char*, const char*) {}
+
+#endif
+
 // A number for each thread, dense enough to spread threads over shards.
 uint32_t ThreadNumber() {
   static std::atomic<uint32_t> threads{0};
@@ -58,13 +101,23 @@ uint32_t UsefulShards(uint32_t wanted) {
 struct ShardedArena::Chunk {
   std::atomic<uint64_t> cursor;
   Chunk* older = nullptr;
+  const uint64_t bytes;
+  const bool fresh;  // without pages
 
-  explicit Chunk(size_t bytes) : cursor(MakeCursor(sizeof(Chunk), bytes)) {}
+  Chunk(uint64_t size, bool is_fresh)
+      : cursor(MakeCursor(sizeof(Chunk), size)), bytes(size), fresh(is_fresh) {}
 
   char* At(uint64_t offset) { return reinterpret_cast<char*>(this) + offset; }
   size_t Room() const {
     const uint64_t now = cursor.load(std::memory_order_relaxed);
     return BackOf(now) - FrontOf(now);
+  }
+  // When entries come to another piece, and this is fresh memory, that piece is
+  // asked for.
+  void ProvidePiece(uint64_t from, uint64_t to) {
+    if (from / kPiece == to / kPiece || !fresh) return;
+    const uint64_t begin = to / kPiece * kPiece;
+    ProvidePages(At(begin), At(std::min(begin + kPiece, bytes)));
   }
   uint64_t Entries() const {
     return cursor.load(std::memory_order_relaxed) >> (2 * kOffsetBits);
@@ -115,6 +168,7 @@ char* ShardedArena::Allocate(Part part, size_t bytes) {
                                                 std::memory_order_relaxed,
                                                 std::memory_order_relaxed)) {
           if (part == Part::kBlock) return chunk->At(BackOf(desired));
+          chunk->ProvidePiece(FrontOf(cursor), FrontOf(desired));
           PrefetchForWriting(chunk->At(FrontOf(desired)));
           return chunk->At(FrontOf(cursor));
         }
@@ -213,7 +267,10 @@ ShardedArena::Chunk* ShardedArena::NewChunk(size_t room) {
       RoundUp(reinterpret_cast<uintptr_t>(memory), alignof(Chunk));
   const uintptr_t end =
       reinterpret_cast<uintptr_t>(memory + bytes) & ~uintptr_t{63};
-  return new (reinterpret_cast<void*>(begin)) Chunk(end - begin);
+  const bool fresh = bytes >= kPiece && !HasPage(memory + bytes / 2);
+  // The first page may be another's as well.
+  if (fresh) ProvidePages(memory + kPage, memory + kPiece);
+  return new (reinterpret_cast<void*>(begin)) Chunk(end - begin, fresh);
 }
 
 // Replaces `exhausted` by a chunk in which `room` bytes fit.

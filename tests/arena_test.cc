@@ -2,6 +2,10 @@
 // ShardedArena: what it hands out never overlaps, chunks grow as they should,
 // and running out of memory changes nothing.
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -255,6 +259,71 @@ TEST(ArenaTest, AddressesFit48Bits) {
 }
 
 // --- Out of memory ----------------------------------------------------------
+
+#ifdef MADV_POPULATE_WRITE
+
+// Hands out memory that has no pages yet, one behind the other.
+class FreshMemory : public ChunkSource {
+ public:
+  FreshMemory()
+      : begin_(static_cast<char*>(mmap(nullptr, kBytes, PROT_READ | PROT_WRITE,
+                                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {
+    // Pages of 4 KB, whatever the machine is set to.
+    madvise(begin_, kBytes, MADV_NOHUGEPAGE);
+  }
+  ~FreshMemory() override { munmap(begin_, kBytes); }
+
+  char* AllocateChunk(size_t bytes) override {
+    last_ = begin_ + used_;
+    last_bytes_ = bytes;
+    used_ += bytes;
+    EXPECT_LE(used_, kBytes);
+    return last_;
+  }
+  const char* last() const { return last_; }
+  size_t last_bytes() const { return last_bytes_; }
+
+  // How many of the whole pages between these have been provided.
+  static size_t Pages(const char* begin, const char* end) {
+    const uintptr_t from = (reinterpret_cast<uintptr_t>(begin) + 4095) / 4096;
+    const uintptr_t to = reinterpret_cast<uintptr_t>(end) / 4096;
+    std::vector<unsigned char> there(to - from);
+    EXPECT_EQ(0, mincore(reinterpret_cast<void*>(from * 4096),
+                         there.size() * 4096, there.data()));
+    return std::count_if(there.begin(), there.end(),
+                         [](unsigned char c) { return (c & 1) != 0; });
+  }
+
+ private:
+  static constexpr size_t kBytes = 64 << 20;
+  char* const begin_;
+  char* last_ = nullptr;
+  size_t last_bytes_ = 0;
+  size_t used_ = 0;
+};
+
+// Large chunks of fresh memory get their pages before they are written to, a
+// piece at a time, and memory behind a chunk is left alone.
+TEST(ArenaTest, PagesOfFreshChunksComeInPieces) {
+  constexpr size_t kPiece = 64 << 10;
+  FreshMemory memory;
+  if (madvise(memory.AllocateChunk(4096), 4096, MADV_POPULATE_WRITE) != 0) {
+    GTEST_SKIP() << "this kernel provides no pages on request";
+  }
+  ShardedArena arena(&memory, 1);
+  while (memory.last_bytes() < 2 * kPiece) arena.AllocateEntry(100);
+  const char* const chunk = memory.last();
+  const char* const end = chunk + memory.last_bytes();
+  EXPECT_GE(FreshMemory::Pages(chunk, chunk + kPiece), kPiece / 4096 - 1);
+  EXPECT_LE(FreshMemory::Pages(chunk, end), kPiece / 4096 + 1);
+  while (arena.AllocateEntry(100) < chunk + kPiece + 4096) {
+  }
+  EXPECT_GE(FreshMemory::Pages(chunk, chunk + 2 * kPiece),
+            2 * kPiece / 4096 - 1);
+  EXPECT_EQ(FreshMemory::Pages(end, end + (1 << 20)), 0u);
+}
+
+#endif  // MADV_POPULATE_WRITE
 
 TEST(ArenaTest, EveryFailureLeavesItAsItWas) {
   for (uint64_t fail = 0;; ++fail) {
