@@ -149,10 +149,8 @@ void LocateByLabel(const Ordering& ordering, int level, const Key& key,
     const int middle = (low + high) / 2;
     int begin = middle;
     int end = middle + 1;
-    if (sorted.ties != 0) {
-      while (begin > low && (sorted.ties >> begin & 1) != 0) --begin;
-      while (end < high && (sorted.ties >> end & 1) != 0) ++end;
-    }
+    while (begin > low && (sorted.ties >> begin & 1) != 0) --begin;
+    while (end < high && (sorted.ties >> end & 1) != 0) ++end;
     const uint64_t word = sorted.word[middle];
     if (end - begin > 1) {
       near.pred_compared = near.succ_compared = false;

@@ -31,6 +31,10 @@ enum class KeyOrder : uint8_t {
   kComparator,  // digests are of no use: order labels from the start
 };
 
+inline bool IsKnown(KeyOrder order) {
+  return order == KeyOrder::kBytewise || order == KeyOrder::kReverse;
+}
+
 // Which digests a list goes by. One that knows nothing of the comparator trusts
 // them less with each contradiction.
 enum class Trust : uint8_t {
@@ -48,7 +52,7 @@ class Ordering {
   Ordering(const EntryComparator* comparator, KeyOrder order, Trust trust,
            bool far = false)
       : comparator_(comparator),
-        known_(order == KeyOrder::kBytewise || order == KeyOrder::kReverse),
+        known_(IsKnown(order)),
         reverse_(order == KeyOrder::kReverse),
         trust_(trust),
         checks_(trust != Trust::kNone && order == KeyOrder::kAuto),

@@ -77,23 +77,18 @@ bool InheritsAtEnd(const Ordering& ordering, const Block& left, uint32_t early,
   return InheritDigests(ordering, left, right);
 }
 
-// Whether the keys of `block`, left of `next`, are to tell which way the
-// digests of the list go: where the comparator is not known, the first block
-// does, which goes by labels, when it is full.
-bool TellsDirection(const Ordering& ordering, const Block& block,
-                    uint64_t next) {
-  return ordering.checks() && ordering.trust() == Trust::kAll &&
-         IsEmpty(next) && block.is_head() && block.level == 0 &&
-         block.kind == BlockKind::kLabels;
-}
-
-// The way of all other blocks: that of their neighbours. (The first block
-// itself goes no way.)
-bool NeighboursAreReverse(const Ordering& ordering, const Block& block,
-                          uint64_t next) {
-  return ordering.trust() == Trust::kAll &&
-         (block.is_reverse() ||
-          (!IsEmpty(next) && BlockOf(next)->is_reverse()));
+// Whether the digests of a new block between `block`, which is full, and `next`
+// are inverted: as those of these two are. Where the comparator is not known,
+// the first block of the list, which goes by labels, tells by its least and
+// greatest entries.
+bool IsReverse(const Ordering& ordering, const Block& block, uint64_t next,
+               const char* least, const char* greatest) {
+  if (ordering.trust() != Trust::kAll) return false;
+  if (ordering.checks() && IsEmpty(next) && block.is_head() &&
+      block.level == 0 && block.kind == BlockKind::kLabels) {
+    return CompareUserKeyBytes(DecodeKey(least), DecodeKey(greatest)) > 0;
+  }
+  return block.is_reverse() || (!IsEmpty(next) && BlockOf(next)->is_reverse());
 }
 
 // Gives `block` the right neighbour that `next` names, if any, under `disc`.
@@ -379,8 +374,8 @@ Block* BlockSkipList::Append(const Ordering& ordering, Block* left,
                              const void* address, Path* path) {
   const int level = left->level;
   const bool last = IsEmpty(edge.next);
-  // The bound of a block that is not the last one may have little in common
-  // with what ascends there.
+  // The first head has no anchor. The bound of a block that is not the last one
+  // may have little in common with what ascends there.
   const char* const first =
       last && left->anchor != nullptr ? left->anchor : LowOf(level, edge.early);
   Key fence;
@@ -389,9 +384,7 @@ Block* BlockSkipList::Append(const Ordering& ordering, Block* left,
     fence = DecodeKey(BlockOf(edge.next)->anchor);
     plan.fence = &fence;
   }
-  const bool reverse = TellsDirection(ordering, *left, edge.next)
-                           ? CompareUserKeyBytes(plan.scale_low, key) > 0
-                           : NeighboursAreReverse(ordering, *left, edge.next);
+  const bool reverse = IsReverse(ordering, *left, edge.next, first, key.entry);
   Block* right = NewBlock(level, reverse);
   right->flags |= Block::kLowStoodAlone;
   right->anchor = key.entry;
@@ -508,13 +501,9 @@ class FullBlock {
 
   // Whether the digests of a new block between this one and `next` are
   // inverted. REQUIRES: Order, where poor()
-  bool IsReverse(const Ordering& ordering, uint64_t next) {
-    if (!TellsDirection(ordering, block_, next)) {
-      return NeighboursAreReverse(ordering, block_, next);
-    }
-    const Key* keys = KeysFrom(0);
-    const int c = CompareUserKeyBytes(keys[0], keys[Block::kSlots - 1]);
-    return c > 0;
+  bool IsNextReverse(const Ordering& ordering, uint64_t next) const {
+    return IsReverse(ordering, block_, next, EntryOf(sorted.word[0]),
+                     EntryOf(sorted.word[Block::kSlots - 1]));
   }
 
   // Where to cut into halves: not within a run of ties, if it can be helped,
@@ -685,7 +674,8 @@ void BlockSkipList::Split(const Ordering& ordering, Block* left,
       return;
     }
   }
-  Block* right = NewBlock(left->level, full.IsReverse(ordering, visit.next));
+  Block* right =
+      NewBlock(left->level, full.IsNextReverse(ordering, visit.next));
   const int from = FillUpperPart(ordering, *left, visit, key, &full, right);
   if (full.IsLastOfTies(from)) right->flags |= Block::kLowStoodAlone;
   const uint64_t next = MakeWord(DiscOf(full.sorted.word[from]), right);
@@ -716,7 +706,7 @@ bool BlockSkipList::ReplaceHead(const Ordering& ordering, Block* head,
   // Above level 0 the leftmost child stays in the head.
   const int from = level == 0 ? 0 : 1;
   const bool used_up = DiscOf(full->sorted.word[from]) < Block::kSlots;
-  Block* right = NewBlock(level, full->IsReverse(ordering, visit.next));
+  Block* right = NewBlock(level, full->IsNextReverse(ordering, visit.next));
   if (!FillRight(ordering, full, from, visit.next,
                  used_up ? Labels::kYes : Labels::kNo, right)) {
     KeepSpare(right);
@@ -853,8 +843,7 @@ bool BlockSkipList::GrowRoot(const Ordering& ordering, Block* root,
   const Key key = DecodeKey(child->anchor);
   const BirthPlan plan{
       &key, 1, nullptr, DecodeKey(scale.low), DecodeKey(scale.high), true};
-  Block* grown = NewBlock(root->level + 1,
-                          NeighboursAreReverse(ordering, *child, kNoNext));
+  Block* grown = NewBlock(root->level + 1, child->is_reverse());
   grown->flags |= Block::kHead;
   grown->anchor = child->anchor;
   uint32_t disc = 0;

@@ -136,10 +136,8 @@ uint64_t BlockSkipList::ApproximateCount(const char* from,
   const Key end = DecodeKey(to);
   if (comparator_->Compare(from, to) >= 0) return 0;
   // Labels: an estimate is not worth a check of every place.
-  const bool known =
-      order_ == KeyOrder::kBytewise || order_ == KeyOrder::kReverse;
   const Ordering ordering(comparator_, order_,
-                          known ? Trust::kAll : Trust::kNone);
+                          IsKnown(order_) ? Trust::kAll : Trust::kNone);
   FASTSKIP_STEP();
   int level = root_.load(std::memory_order_acquire)->level;
   for (; level > 0; --level) {

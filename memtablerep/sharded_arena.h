@@ -34,8 +34,7 @@
 //   5. Every address handed out fits 48 bits, so that a word of the list can
 //      hold it.
 //   6. The kernel is asked for pages of this arena's chunks only, and a piece
-//   at
-//      a time: for what will be written to next.
+//      at a time: for what will be written to next.
 //
 // Memory orders. A chunk's header is written before the release CAS that
 // installs it, and the shard's word is loaded with acquire; the same holds for

@@ -443,24 +443,25 @@ TEST(OtherOrderScheduleTest, SwitchAndIterators) {
   }
 }
 
-TEST(OtherOrderScheduleTest, ReverseUnderAuto) {
-  RunAll({"ReverseUnderAuto",
+Scenario Reverse(const char* name, KeyOrder order, std::vector<int> setup,
+                 std::vector<std::string> threads) {
+  return {name,
           CompareReverse,
-          KeyOrder::kAuto,
+          order,
           PlainKey,
           SameSequence,
-          Keys(100, kSlots, 10),
-          {"i105 i104", "i105 i106", "i103 f110"}});
+          std::move(setup),
+          std::move(threads)};
+}
+
+TEST(OtherOrderScheduleTest, ReverseUnderAuto) {
+  RunAll(Reverse("ReverseUnderAuto", KeyOrder::kAuto, Keys(100, kSlots, 10),
+                 {"i105 i104", "i105 i106", "i103 f110"}));
 }
 
 TEST(OtherOrderScheduleTest, KnownReverse) {
-  RunAll({"KnownReverse",
-          CompareReverse,
-          KeyOrder::kReverse,
-          PlainKey,
-          SameSequence,
-          Keys(100, 2 * kSlots, 10),
-          {"i105 i104", "i105 f106", "i95 i94 f96"}});
+  RunAll(Reverse("KnownReverse", KeyOrder::kReverse, Keys(100, 2 * kSlots, 10),
+                 {"i105 i104", "i105 f106", "i95 i94 f96"}));
 }
 
 TEST(OtherOrderScheduleTest, EqualInOtherCase) {
