@@ -78,6 +78,18 @@ void LocateAmong(uint32_t slots, const Ordering& ordering, int level,
   }
 }
 
+// Whether one of the words of `slots` has the very key, where keys order by
+// bytes. The others are told from it by their sequence numbers, nearly all.
+bool AnyEquals(uint32_t slots, int level, const Key& key, const Words& words) {
+  for (; slots != 0; slots &= slots - 1) {
+    const char* const low = LowOf(level, words.slot[__builtin_ctz(slots)]);
+    if (low == nullptr) continue;
+    const Key other = DecodeKey(low);
+    if (other.sequence == key.sequence && SameUserKey(other, key)) return true;
+  }
+  return false;
+}
+
 void LocateByDisc(const Ordering& ordering, int level, const Key& key,
                   unsigned need, Visit* visit) {
   const uint64_t below = visit->nearest.below;
@@ -92,6 +104,9 @@ void LocateByDisc(const Ordering& ordering, int level, const Key& key,
   if (ties && (need & kGuess) && !IsEmpty(below)) {
     visit->guessed = true;
     above = kNoWord;
+  } else if (ties && (need & kOnlyEqual)) {
+    near.equal = AnyEquals(SlotsWithDisc(visit->words, visit->disc), level, key,
+                           visit->words);
   } else if (ties) {
     LocateAmong(SlotsWithDisc(visit->words, visit->disc), ordering, level, key,
                 visit);

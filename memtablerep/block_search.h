@@ -188,6 +188,11 @@ enum Need : unsigned {
   kGuess = 4,
   // Do not move right: no block is returned when its neighbour owns the key.
   kStay = 8,
+  // Of the words of the key's own discriminator, if there are such, find no
+  // more than whether one equals the key: near.pred is the greatest below them
+  // then, near.succ any of them.
+  // REQUIRES: the order is known, since equal keys are equal bytes then
+  kOnlyEqual = 16,
 };
 
 // Decides how `key` is searched in `block`, and its discriminator. `fence` is

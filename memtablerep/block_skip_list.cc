@@ -318,7 +318,10 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Ordering& ordering,
     LoadWords(*owner, &visit);
     if (owner->NextAcquire() != visit.next) continue;
     const int slot = FirstEmptySlot(visit.words);
-    Locate(ordering, *owner, key, need, &visit);
+    // A word goes to its slot wherever it stands among ties. Only splits and
+    // the end of the list ask where that is.
+    const bool any_place = IsKnown(order_) && slot >= 0 && !IsEmpty(visit.next);
+    Locate(ordering, *owner, key, any_place ? kOnlyEqual : need, &visit);
     if (BelongsRight(ordering, visit, key, Bound::kNotAbove)) {
       *block = BlockOf(visit.next);
       fence = kNoWord;

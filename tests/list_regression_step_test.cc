@@ -145,6 +145,34 @@ TEST(ListRegression, KeptPrefixIsNoLongerThanTheKeyThatHoldsIt) {
   EXPECT_GT(raced, 0) << "no round switched to labels in mid-insert";
 }
 
+// An insert under a known order asks of the words it ties with no more than
+// whether one is equal. Here each key ties with its other versions, and with
+// those of a key that differs behind the bytes of a digest.
+TEST(ListRegression, EqualEntriesAreFoundAmongTies) {
+  constexpr int kNumbers = 500, kVersions = 4;
+  for (const bool reverse : {false, true}) {
+    EntryStore store;
+    ListFixture f(reverse ? CompareReverse : CompareBytes,
+                  reverse ? KeyOrder::kReverse : KeyOrder::kBytewise);
+    Random random = MakeRandom(reverse);
+    std::vector<const char*> entries;
+    for (int i = 0; i < kNumbers; ++i) {
+      const std::string number = std::to_string(10000000 + i * 179987);
+      for (int version = 1; version <= kVersions; ++version) {
+        entries.push_back(store.Add(number + "a", version));
+        entries.push_back(store.Add(number + "b", version));
+      }
+    }
+    for (size_t i = entries.size(); i > 1; --i) {
+      std::swap(entries[i - 1], entries[random.Uniform(i)]);
+    }
+    for (const char* entry : entries) ASSERT_TRUE(f.list.Insert(entry));
+    for (const char* entry : entries) ASSERT_FALSE(f.list.Insert(entry));
+    EXPECT_EQ(f.list.GetStats().duplicates, entries.size());
+    EXPECT_EQ(f.list.TEST_Validate(), "");
+  }
+}
+
 // The first request of a shard, of about 1 MiB: it did not fit a cursor.
 TEST(ListRegression, LargeFirstEntryOfAShardOverlapsNothing) {
   for (size_t size = (1 << 20) - 200; size < (1 << 20) + 200; size += 8) {
