@@ -163,7 +163,7 @@ enum class Bound {
 struct Neighbours {
   uint64_t pred = kNoWord;  // the greatest below the key
   uint64_t succ = kNoWord;  // the least not below it
-  bool equal = false;       // succ equals the key
+  bool equal = false;       // succ equals the key (kOnlyEqual: a tie does)
   bool pred_compared = false;
   bool succ_compared = false;
 };
