@@ -63,12 +63,6 @@ std::vector<Item> MakeItems(const std::vector<std::string>& keys,
   return items;
 }
 
-void Shuffle(std::vector<int>* ranks, Random* random) {
-  for (size_t i = ranks->size(); i > 1; --i) {
-    std::swap((*ranks)[i - 1], (*ranks)[random->Uniform(i)]);
-  }
-}
-
 // Some runs, each of which ascends, side by side.
 std::vector<int> AscendingSideBySide(const std::vector<int>& ranks,
                                      Random* random) {
@@ -158,7 +152,7 @@ class Checked {
       if (!random_->OneIn(5)) sequence.push_back(static_cast<int>(i));
     }
     if (random_->OneIn(2)) {
-      Shuffle(&sequence, random_);
+      std::shuffle(sequence.begin(), sequence.end(), *random_);
     } else {
       sequence = AscendingSideBySide(sequence, random_);
     }

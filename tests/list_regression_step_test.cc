@@ -4,6 +4,7 @@
 // What review found in the list once, kept from coming back. A second thread is
 // played by a function that runs in the middle of the first one's operation.
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <thread>
@@ -163,9 +164,7 @@ TEST(ListRegression, EqualEntriesAreFoundAmongTies) {
         entries.push_back(store.Add(number + "b", version));
       }
     }
-    for (size_t i = entries.size(); i > 1; --i) {
-      std::swap(entries[i - 1], entries[random.Uniform(i)]);
-    }
+    std::shuffle(entries.begin(), entries.end(), random);
     for (const char* entry : entries) ASSERT_TRUE(f.list.Insert(entry));
     for (const char* entry : entries) ASSERT_FALSE(f.list.Insert(entry));
     EXPECT_EQ(f.list.GetStats().duplicates, entries.size());

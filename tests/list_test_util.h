@@ -81,6 +81,11 @@ inline uint64_t Gather(uint64_t x) {
 // splitmix64.
 class Random {
  public:
+  // A generator for the standard library's algorithms as well.
+  using result_type = uint64_t;
+  static constexpr uint64_t min() { return 0; }
+  static constexpr uint64_t max() { return UINT64_MAX; }
+
   explicit Random(uint64_t seed) : state_(seed) {}
   uint64_t operator()() { return Scatter(state_ += 0x9e3779b97f4a7c15u); }
   // 0 .. n-1.

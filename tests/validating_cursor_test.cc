@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <string>
@@ -30,9 +31,7 @@ class ValidatingCursorTest : public ::testing::TestWithParam<KeyOrder> {
     std::vector<uint64_t> values;
     for (uint64_t i = 1; i <= n; ++i) values.push_back(2 * i);
     Random random = MakeRandom();
-    for (size_t i = values.size(); i > 1; --i) {
-      std::swap(values[i - 1], values[random.Uniform(i)]);
-    }
+    std::shuffle(values.begin(), values.end(), random);
     entries_.assign(n + 1, nullptr);
     for (const uint64_t value : values) {
       const char* entry = f_.Copy(Entry(value));
