@@ -4,5 +4,5 @@
 # this file. RocksDB's CMake and fastskip's own read the two lines below with
 # regular expressions: each stays on one line, with " = ". Only one line of all
 # plugin/fastskip/*.mk files may match either expression.
-fastskip_SOURCES = memtablerep/block_scan.cc memtablerep/block_search.cc memtablerep/block_skip_list.cc memtablerep/block_skip_list_iterator.cc memtablerep/block_skip_list_read.cc memtablerep/block_skip_list_validate.cc memtablerep/sharded_arena.cc memtablerep/validating_cursor.cc memtablerep/fast_skip_list_factory.cc memtablerep/fast_skip_list_rep.cc memtablerep/fast_skip_list_stats.cc memtablerep/live_memtables.cc memtablerep/memtable_contents.cc plugin/register.cc
+fastskip_SOURCES = memtablerep/list/block_scan.cc memtablerep/list/block_search.cc memtablerep/list/block_skip_list.cc memtablerep/list/block_skip_list_iterator.cc memtablerep/list/block_skip_list_read.cc memtablerep/list/block_skip_list_validate.cc memtablerep/list/sharded_arena.cc memtablerep/validating_cursor.cc memtablerep/fast_skip_list_factory.cc memtablerep/fast_skip_list_rep.cc memtablerep/fast_skip_list_stats.cc memtablerep/live_memtables.cc memtablerep/memtable_contents.cc plugin/register.cc
 fastskip_FUNC = fastskip_register

@@ -2,6 +2,8 @@
 //
 // The factory: its options, their text form, and what is refused.
 
+#include "fast_skip_list_factory.h"
+
 #include <algorithm>
 #include <charconv>
 #include <cstddef>
@@ -14,9 +16,8 @@
 #include <vector>
 
 #include "address_width.h"
-#include "block.h"
-#include "fast_skip_list_rep.h"
 #include "fast_skip_list_stats.h"
+#include "list/block.h"
 #include "live_memtables.h"
 #include "rocksdb/comparator.h"
 #include "rocksdb/convenience.h"

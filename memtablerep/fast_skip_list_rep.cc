@@ -11,8 +11,6 @@
 // taken by Allocate and the inserts alone. Readers, and iterators that RocksDB
 // places in an arena of its own, take nothing.
 
-#include "fast_skip_list_rep.h"
-
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -22,14 +20,15 @@
 #include <string>
 #include <unordered_set>
 
-#include "block_skip_list.h"
+#include "fast_skip_list_factory.h"
+#include "list/block_skip_list.h"
+#include "list/sharded_arena.h"
 #include "live_memtables.h"
 #include "memtable_contents.h"
 #include "random_bits.h"
 #include "rep_comparator.h"
 #include "rocksdb/slice.h"
 #include "rocksdb_compat.h"
-#include "sharded_arena.h"
 #include "validating_cursor.h"
 
 namespace fastskip {

@@ -4,7 +4,7 @@
 //
 //   of one column family  GetFastSkipStats(db, column_family, &stats)
 //   of a factory          FastSkipListRepFactory::GetStats() and its relatives
-//                         (fast_skip_list_rep.h)
+//                         (fast_skip_list_factory.h)
 //   from RocksDB's LOG    one line for each memtable that is sealed
 //
 // Thread safety: all of these may be called by any thread at any time, while

@@ -13,13 +13,13 @@
 #include <cstdint>
 #include <memory>
 
-#include "block_skip_list.h"
 #include "entry_limit.h"
-#include "fast_skip_list_rep.h"
+#include "fast_skip_list_factory.h"
 #include "fast_skip_list_stats.h"
+#include "list/block_skip_list.h"
+#include "list/sharded_arena.h"
 #include "live_memtables.h"
 #include "rep_comparator.h"
-#include "sharded_arena.h"
 
 namespace fastskip {
 

@@ -7,8 +7,8 @@
 #include <atomic>
 #include <cstdint>
 
-#include "block_search.h"
-#include "fast_skip_list_rep.h"
+#include "fast_skip_list_factory.h"
+#include "list/block_search.h"
 #include "rocksdb/comparator.h"
 #include "rocksdb/memtablerep.h"
 #include "rocksdb_compat.h"

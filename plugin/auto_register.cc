@@ -4,7 +4,7 @@
 // so that stock programs know it under LD_PRELOAD. RocksDB's registry is made
 // by its first user, so the order of static initialisers does not matter.
 
-#include "../memtablerep/fast_skip_list_rep.h"
+#include "../memtablerep/fast_skip_list_factory.h"
 
 namespace {
 [[maybe_unused]] const bool registered = [] {

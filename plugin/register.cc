@@ -8,7 +8,7 @@
 #include <mutex>
 #include <string>
 
-#include "../memtablerep/fast_skip_list_rep.h"
+#include "../memtablerep/fast_skip_list_factory.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/options.h"
 #include "rocksdb/status.h"

@@ -14,8 +14,8 @@
 #include <utility>
 #include <vector>
 
-#include "memtablerep/block.h"
-#include "memtablerep/sharded_arena.h"
+#include "memtablerep/list/block.h"
+#include "memtablerep/list/sharded_arena.h"
 #include "tests/list_test_util.h"
 #include "tests/schedule/list_program.h"
 #include "tests/schedule/scheduler.h"

@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "memtablerep/block.h"
+#include "memtablerep/list/block.h"
 #include "tests/list_test_util.h"
 
 namespace fastskip {

@@ -25,7 +25,7 @@
 #include <utility>
 #include <vector>
 
-#include "memtablerep/fast_skip_list_rep.h"
+#include "memtablerep/fast_skip_list_factory.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/db.h"
 #include "rocksdb/memtablerep.h"

@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "memtablerep/block_scan.h"
+#include "memtablerep/list/block_scan.h"
 #include "tests/list_test_util.h"
 
 namespace fastskip {

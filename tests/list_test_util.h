@@ -19,8 +19,8 @@
 #include <string_view>
 #include <vector>
 
-#include "memtablerep/block_skip_list.h"
-#include "memtablerep/sharded_arena.h"
+#include "memtablerep/list/block_skip_list.h"
+#include "memtablerep/list/sharded_arena.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define FASTSKIP_TEST_SANITIZED 1

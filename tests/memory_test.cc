@@ -17,7 +17,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "memtablerep/fast_skip_list_rep.h"
+#include "memtablerep/fast_skip_list_factory.h"
 #include "rocksdb/db.h"
 #include "rocksdb/listener.h"
 #include "rocksdb/options.h"

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "memtablerep/address_width.h"
-#include "memtablerep/fast_skip_list_rep.h"
+#include "memtablerep/fast_skip_list_factory.h"
 #include "plugin/fastskip_c.h"
 #include "plugin/register.h"
 #include "rocksdb/convenience.h"

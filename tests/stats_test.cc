@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "memtablerep/fast_skip_list_rep.h"
+#include "memtablerep/fast_skip_list_factory.h"
 #include "memtablerep/fast_skip_list_stats.h"
 #include "rocksdb/env.h"
 #include "rocksdb/options.h"

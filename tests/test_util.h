@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-#include "memtablerep/fast_skip_list_rep.h"
+#include "memtablerep/fast_skip_list_factory.h"
 #include "rocksdb/comparator.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/memtablerep.h"

@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-#include "../memtablerep/fast_skip_list_rep.h"
+#include "../memtablerep/fast_skip_list_factory.h"
 #include "../memtablerep/fast_skip_list_stats.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/db.h"

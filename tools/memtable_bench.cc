@@ -16,7 +16,7 @@
 #include <thread>
 #include <vector>
 
-#include "../memtablerep/fast_skip_list_rep.h"
+#include "../memtablerep/fast_skip_list_factory.h"
 #include "bench/bench.h"
 #include "rocksdb/version.h"
 

@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "memtablerep/fast_skip_list_rep.h"
+#include "memtablerep/fast_skip_list_factory.h"
 #include "rocksdb/memtablerep.h"
 
 namespace {

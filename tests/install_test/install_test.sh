@@ -14,7 +14,7 @@ prefix=$SCRATCH/prefix
 expect "cmake --install" cmake --install "$FASTSKIP_BINARY_DIR" \
   --prefix "$prefix"
 libdir=$(dirname "$(find "$prefix" -name libfastskip.a)")
-for file in "$prefix/include/fastskip/fast_skip_list_rep.h" \
+for file in "$prefix/include/fastskip/fast_skip_list_factory.h" \
   "$prefix/include/fastskip/fast_skip_list_stats.h" \
   "$prefix/include/fastskip/fastskip_c.h" "$libdir/libfastskip.so" \
   "$libdir/pkgconfig/fastskip.pc" \

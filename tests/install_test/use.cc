@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "fastskip/fast_skip_list_rep.h"
+#include "fastskip/fast_skip_list_factory.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/db.h"
 #include "rocksdb/options.h"

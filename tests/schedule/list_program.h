@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "memtablerep/block_skip_list.h"
-#include "memtablerep/sharded_arena.h"
+#include "memtablerep/list/block_skip_list.h"
+#include "memtablerep/list/sharded_arena.h"
 #include "tests/list_test_util.h"
 #include "tests/schedule/scheduler.h"
 

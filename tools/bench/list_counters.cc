@@ -6,10 +6,10 @@
 #include <memory>
 #include <thread>
 
-#include "../../memtablerep/block_skip_list.h"
-#include "../../memtablerep/fast_skip_list_rep.h"
+#include "../../memtablerep/fast_skip_list_factory.h"
+#include "../../memtablerep/list/block_skip_list.h"
+#include "../../memtablerep/list/sharded_arena.h"
 #include "../../memtablerep/rep_comparator.h"
-#include "../../memtablerep/sharded_arena.h"
 
 namespace fastskip {
 namespace bench {

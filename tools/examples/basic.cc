@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "fastskip/fast_skip_list_rep.h"
+#include "fastskip/fast_skip_list_factory.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/db.h"
 #include "rocksdb/options.h"

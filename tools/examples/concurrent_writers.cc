@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "fastskip/fast_skip_list_rep.h"
+#include "fastskip/fast_skip_list_factory.h"
 #include "rocksdb/db.h"
 #include "rocksdb/options.h"
 #include "rocksdb/write_batch.h"

@@ -12,7 +12,7 @@
 #include <string>
 #include <thread>
 
-#include "fastskip/fast_skip_list_rep.h"
+#include "fastskip/fast_skip_list_factory.h"
 #include "rocksdb/db.h"
 #include "rocksdb/listener.h"
 #include "rocksdb/options.h"
