@@ -25,7 +25,7 @@
 #include "list/sharded_arena.h"
 #include "live_memtables.h"
 #include "memtable_contents.h"
-#include "random_bits.h"
+#include "list/random_bits.h"
 #include "rep_comparator.h"
 #include "rocksdb/slice.h"
 #include "rocksdb_compat.h"
@@ -101,7 +101,7 @@ class FastSkipListIterator final : public MemTableRep::Iterator {
 
   // To an entry picked at random; not valid when there is none.
   void RandomSeek() override {
-    const char* const entry = list_->RandomEntry(RandomBits);
+    const char* const entry = list_->RandomEntry(RandomBits());
     if (entry != nullptr) {
       cursor_.Unchecked()->Seek(entry);
     } else {
@@ -337,7 +337,7 @@ void FastSkipListRep::UniqueRandomSample(
   constexpr int kTries = 5;  // a pick meets an earlier one once in 1 / sqrt(n)
   for (; wanted > 0; --wanted) {
     for (int i = 0; i < kTries; ++i) {
-      const char* const entry = list_->RandomEntry(RandomBits);
+      const char* const entry = list_->RandomEntry(RandomBits());
       if (entry == nullptr) return;
       if (entries->insert(entry).second) break;
     }

@@ -7,7 +7,8 @@
 #include <new>
 #include <string>
 
-#include "random_bits.h"
+#include "list/block_skip_list_iterator.h"
+#include "list/random_bits.h"
 #include "rocksdb/env.h"
 
 namespace fastskip {
@@ -149,7 +150,7 @@ void MemtableContents::AddSizes(uint64_t entry_bytes,
   } else {
     const char* entry;
     do {
-      entry = list.RandomEntry(RandomBits);
+      entry = list.RandomEntry(RandomBits());
     } while (entry != nullptr && take(entry));
   }
   if (sampled == 0) return;

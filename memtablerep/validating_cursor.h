@@ -22,7 +22,7 @@
 // Thread safety: like BlockSkipList::Iterator. Inserts may go on beside it.
 #pragma once
 
-#include "list/block_skip_list.h"
+#include "list/block_skip_list_iterator.h"
 #include "rocksdb_compat.h"
 
 namespace fastskip {

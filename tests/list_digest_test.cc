@@ -7,7 +7,7 @@
 #include <random>
 #include <string>
 
-#include "memtablerep/list/key_digest.h"
+#include "memtablerep/list/block_encoding.h"
 #include "tests/list_test_util.h"
 
 namespace fastskip {

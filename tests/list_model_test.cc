@@ -148,7 +148,7 @@ class ModelledList {
       CheckContains();
       CheckFindGreaterOrEqual();
     }
-    const char* sample = list().RandomEntry(random_);
+    const char* sample = list().RandomEntry(random_());
     ASSERT_EQ(model_.empty(), sample == nullptr);
     if (sample != nullptr) {
       ASSERT_EQ(1u, model_.count(sample));
@@ -403,7 +403,7 @@ TEST_P(ListModeTest, RandomEntryIsRoughlyUniform) {
     return fixture_->comparator.Compare(a, b) < 0;
   };
   for (uint64_t i = 0; i < kDraws; ++i) {
-    const char* entry = fixture_->list.RandomEntry(random);
+    const char* entry = fixture_->list.RandomEntry(random());
     ASSERT_NE(nullptr, entry);
     const auto at =
         std::lower_bound(sorted.begin(), sorted.end(), entry, before);

@@ -31,7 +31,7 @@ class ListScanTest : public ::testing::Test {
   }
 
   void FillAtRandom(Block* block) {
-    for (auto& slot : block->slots) slot.store(AnyWord());
+    for (auto& slot : block->slots) slot.Init(AnyWord());
   }
 
   std::mt19937_64 random_{test::ProcessSeed()};
@@ -73,7 +73,7 @@ TEST_F(ListScanTest, EveryFormGivesTheSameAnswers) {
       Block block;
       FillAtRandom(&block);
       std::vector<uint64_t> expected;
-      for (auto& slot : block.slots) expected.push_back(slot.load());
+      for (auto& slot : block.slots) expected.push_back(slot.LoadRelaxed());
       const uint32_t disc = DiscOf(
           Bits() % 2 == 0 ? AnyWord() : expected[Bits() % expected.size()]);
       Words words;
@@ -121,7 +121,7 @@ TEST_F(ListScanTest, FindsTheFirstEmptySlot) {
     LoadWords(block, &words);
     EXPECT_EQ(FirstEmptySlot(words), filled < Block::kSlots ? filled : -1);
     if (filled < Block::kSlots) {
-      block.slots[filled].store(MakeWord(kMaxDisc, &block));
+      block.slots[filled].Init(MakeWord(kMaxDisc, &block));
     }
   }
 }

@@ -19,7 +19,7 @@
 #include <string_view>
 #include <vector>
 
-#include "memtablerep/list/block_skip_list.h"
+#include "memtablerep/list/block_skip_list_iterator.h"
 #include "memtablerep/list/sharded_arena.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

@@ -4,34 +4,33 @@
 // split. A block of level 0 (a leaf) holds entries, a block of level i + 1
 // holds blocks of level i.
 //
-//   byte   0  next     word: the right neighbour, with the discriminator of
-//                      its `anchor` in *this* block; kNoNext at the end
-//          8  base     64 bits  \  how digests become discriminators here
-//         16  anchor   entry     | the lower bound of the block's keys (`low`);
-//                                | in a head, which is bounded by nothing, only
-//                                | the holder of the prefix
-//         24  prefix   32 bits   | bytes skipped before the digest
+//   byte   0  next         word: the right neighbour, under the discriminator
+//                          of its lower bound in *this* block; kNoNext at the
+//                          end of the level
+//          8  base         64 bits, of the encoding
+//         16  lower_bound  entry: the least key that the block may hold. A
+//                          head has none: here it holds a key with the prefix
+//         24  prefix       32 bits, of the encoding
 //         28  shift, kind, level, flags
-//         32  slots    28 words, in no order
+//         32  slots        28 words, in no order
 //
 //   word      discriminator (16 bits) | address (48 bits)
 //             a discriminator of kEmptyDisc marks an empty slot; its address
 //             is that of the right block made by the split that emptied the
-//             slot, null at birth
+//             slot, null initially
 //
 // Everything but `next` and `slots` is written before the block is published
 // and never again.
 //
 // Thread safety: any number of threads, under the protocol of
-// block_skip_list.h. This file holds the atomic accesses of the list, `root`
-// apart, with the memory order in each name:
+// block_skip_list.h, with these memory orders:
 //   - a slot or `next` that is followed is loaded with acquire: it pairs with
 //     the release CAS that published the entry or the block;
 //   - every CAS, and a lone writer's store, releases: of an entry, so that its
 //     bytes come with it; of `next`, so that the right block comes with it; of
 //     a *clear* too, since whoever sees the empty word must also see the `next`
 //     that explains it;
-//   - a failed CAS is relaxed: its result is dropped, the caller looks again;
+//   - a failed CAS is relaxed: its result is dropped, the caller retries;
 //   - the relaxed loads serve an iterator's watch, which only asks whether a
 //     word differs from one that it has acquired before. A stale value says
 //     "unchanged" a little longer, which is as if the iterator had stepped a
@@ -39,30 +38,20 @@
 //     handed to it by synchronisation, coherence lets it see.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
-#include "key_digest.h"
-
-// Test builds interrupt a thread before each of its atomic steps.
-#ifdef FASTSKIP_TEST_STEPS
-extern "C" void FastskipTestStep();
-#define FASTSKIP_STEP() FastskipTestStep()
-#else
-#define FASTSKIP_STEP() ((void)0)
-#endif
-
-#ifndef FASTSKIP_BLOCK_SLOTS
-#define FASTSKIP_BLOCK_SLOTS 28
-#endif
+#include "block_encoding.h"
+#include "step_atomic.h"
 
 namespace fastskip {
 
-constexpr uint32_t kEmptyDisc = kMaxDisc + 1;
 constexpr int kDiscShift = 48;
 constexpr uint64_t kAddressMask = (uint64_t{1} << kDiscShift) - 1;
 constexpr uint64_t kNoNext = uint64_t{kEmptyDisc} << kDiscShift;
+
+// No word: sorts behind every word that holds something.
+constexpr uint64_t kNoWord = kNoNext;
 
 struct Block;
 
@@ -85,77 +74,63 @@ inline Block* BlockOf(uint64_t word) {
   return reinterpret_cast<Block*>(word & kAddressMask);
 }
 
-// What the discriminators of a block are.
-enum class BlockKind : uint8_t {
-  kLabels,    // numbers dealt out in order, found by comparing keys
-  kBytes,     // 8 bytes of the user key behind the prefix
-  kDigits,    // the same, where they are decimal digits
-  kSequence,  // the whole range is one user key: its sequence number, inverted
-};
-
 struct alignas(64) Block {
-  static constexpr int kSlots = FASTSKIP_BLOCK_SLOTS;
+  static constexpr int kSlots = kBlockSlots;
   enum Flags : uint8_t {
     kHead = 1,          // leftmost of its level
-    kVerifyPrefix = 2,  // a key of the block's range may lack the prefix
-    // Of the words that moved here out of the left neighbour only `low` has its
-    // discriminator there: which of the ties have moved need not be compared.
-    kLowStoodAlone = 4,
-    kReverse = 8,  // greater bytes come first: digests of bytes are inverted
+    kVerifyPrefix = 2,  // Encoding::verify_prefix
+    // Of the entries that moved here out of the left neighbour only the lower
+    // bound has its discriminator there: which of the ties have moved need not
+    // be compared.
+    kLowerBoundUntied = 4,
+    kReverse = 8,  // Encoding::reverse
   };
 
-  std::atomic<uint64_t> next{kNoNext};
+  StepAtomic<uint64_t> next{kNoNext};
   uint64_t base = 0;
-  const char* anchor = nullptr;
+  const char* lower_bound = nullptr;
   uint32_t prefix = 0;
   uint8_t shift = 0;
-  BlockKind kind = BlockKind::kLabels;
+  Encoding::Kind kind = Encoding::Kind::kLabels;
   uint8_t level = 0;
   uint8_t flags = 0;
-  std::atomic<uint64_t> slots[kSlots];
+  StepAtomic<uint64_t> slots[kSlots];
 
   Block() {
-    for (auto& slot : slots) {
-      slot.store(kNoNext, std::memory_order_relaxed);  // not published yet
-    }
+    for (auto& slot : slots) slot.Init(kNoNext);
   }
 
   bool is_head() const { return (flags & kHead) != 0; }
   bool is_reverse() const { return (flags & kReverse) != 0; }
+  bool verifies_prefix() const { return (flags & kVerifyPrefix) != 0; }
 
-  uint64_t NextAcquire() const {
-    FASTSKIP_STEP();
-    return next.load(std::memory_order_acquire);
+  Encoding encoding() const {
+    Encoding e;
+    e.base = base;
+    e.prefix = prefix;
+    e.shift = shift;
+    e.kind = kind;
+    e.reverse = is_reverse();
+    e.verify_prefix = verifies_prefix();
+    return e;
   }
-  uint64_t NextRelaxed() const {
-    FASTSKIP_STEP();
-    return next.load(std::memory_order_relaxed);
+  // REQUIRES: the block is not published yet
+  void SetEncoding(const Encoding& e) {
+    base = e.base;
+    prefix = e.prefix;
+    shift = e.shift;
+    kind = e.kind;
+    flags &= static_cast<uint8_t>(~(kReverse | kVerifyPrefix));
+    if (e.reverse) flags |= kReverse;
+    if (e.verify_prefix) flags |= kVerifyPrefix;
   }
-  bool ReplaceNextRelease(uint64_t expected, uint64_t desired) {
-    FASTSKIP_STEP();
-    return next.compare_exchange_strong(expected, desired,
-                                        std::memory_order_release,
-                                        std::memory_order_relaxed);
-  }
-  uint64_t SlotAcquire(int i) const {
-    FASTSKIP_STEP();
-    return slots[i].load(std::memory_order_acquire);
-  }
-  uint64_t SlotRelaxed(int i) const {
-    FASTSKIP_STEP();
-    return slots[i].load(std::memory_order_relaxed);
-  }
-  bool ReplaceSlotRelease(int i, uint64_t expected, uint64_t desired,
-                          Writers writers) {
-    FASTSKIP_STEP();
-    if (writers == Writers::kOne) {
-      if (slots[i].load(std::memory_order_relaxed) != expected) return false;
-      slots[i].store(desired, std::memory_order_release);
-      return true;
-    }
-    return slots[i].compare_exchange_strong(expected, desired,
-                                            std::memory_order_release,
-                                            std::memory_order_relaxed);
+
+  // Puts `desired` where `expected` is in slot `i`; false when it is not.
+  bool ReplaceSlot(int i, uint64_t expected, uint64_t desired,
+                   Writers writers) {
+    return writers == Writers::kOne
+               ? slots[i].ReplaceAloneRelease(expected, desired)
+               : slots[i].ReplaceRelease(expected, desired);
   }
 
   void Prefetch() const {
@@ -171,10 +146,24 @@ inline bool IsReplaced(uint64_t next) {
   return !IsEmpty(next) && BlockOf(next)->is_head();
 }
 
-static_assert(FASTSKIP_BLOCK_SLOTS != 28 || sizeof(Block) == 256,
+// The entry whose key `word` is keyed by in a block of `level`: the entry
+// itself, or the child's lower bound. Null, minus infinity, for the leftmost
+// block of a level.
+inline const char* KeyEntryOf(int level, uint64_t word) {
+  if (level == 0) return EntryOf(word);
+  const Block* child = BlockOf(word);
+  return child->is_head() ? nullptr : child->lower_bound;
+}
+
+// The discriminator of `key` in `block`. REQUIRES: the kind is not kLabels
+inline uint32_t DiscOfKey(const Block& block, const Key& key, bool has_prefix) {
+  return DiscOfKey(block.encoding(), block.lower_bound, key, has_prefix);
+}
+
+static_assert(kBlockSlots != 28 || sizeof(Block) == 256,
               "a block is four cache lines");
 static_assert(offsetof(Block, slots) == 32, "the header is half a cache line");
-static_assert(std::atomic<uint64_t>::is_always_lock_free,
-              "a word is one machine word");
+static_assert(sizeof(StepAtomic<uint64_t>) == sizeof(uint64_t),
+              "a vector load sees words alone");
 
 }  // namespace fastskip

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Looking at all words of a block at once: the inner loop of everything.
+// Scanning all words of a block at once: the inner loop of everything.
 //
-// Each function has a portable form, whose loads are those of std::atomic, and
-// one for AVX2, which is chosen when the program starts on a processor that has
-// it. Both give the same answers.
+// Each function has a portable form (block_scan_portable.cc), whose loads are
+// those of std::atomic, and one for AVX2 (block_scan_avx2.cc), which is chosen
+// when the program starts on a processor that has it. Both give the same
+// answers.
 //
 // The vector form loads four slots with one instruction, which the C++ memory
 // model knows nothing of. It is sound on x86-64, and used there alone: a vector
@@ -20,9 +21,6 @@
 #include "block.h"
 
 namespace fastskip {
-
-// No word: sorts behind every word that holds something.
-constexpr uint64_t kNoWord = kNoNext;
 
 // A copy of a block's words, and their discriminators side by side.
 struct alignas(64) Words {
@@ -65,8 +63,15 @@ struct BlockScan {
 // last; ends with null. For tests, which compare them.
 const BlockScan* const* AvailableBlockScans();
 
-// The one in use.
-const BlockScan& Scan();
+// The forms. kAvx2BlockScan is null where it is not built; whether the
+// processor has AVX2 is for its user to ask.
+extern const BlockScan kPortableBlockScan;
+extern const BlockScan* const kAvx2BlockScan;
+
+// The one in use. Starts as the portable form, for lists made by other
+// initialisers; relaxed, since what it points to is constant.
+extern RelaxedAtomic<const BlockScan*> best_block_scan;
+inline const BlockScan& Scan() { return *best_block_scan.Load(); }
 
 inline void LoadWords(const Block& block, Words* words) {
   Scan().load(block, words);

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "block_search.h"
 
-#include <cassert>
-
 namespace fastskip {
 
 namespace {
+
+bool WantsPredecessor(Exact exact) {
+  return exact == Exact::kPredecessor || exact == Exact::kBoth;
+}
+bool WantsSuccessor(Exact exact) {
+  return exact == Exact::kSuccessor || exact == Exact::kBoth;
+}
 
 // The greatest (sign 1) or least (sign -1) of the words that share the
 // discriminator of `word`. Nearly always there is but one.
@@ -26,200 +31,83 @@ uint64_t ExtremeOfTies(const Ordering& ordering, int level, const Words& words,
 class TieBreaker {
  public:
   TieBreaker(const Ordering& ordering, int level, const Key& key,
-             Neighbours* near)
-      : ordering_(ordering), level_(level), key_(key), near_(*near) {}
+             Neighbours* neighbours)
+      : ordering_(ordering), level_(level), key_(key), near_(*neighbours) {}
 
   void Add(uint64_t word) {
-    const char* low = LowOf(level_, word);
-    if (low == nullptr) {
-      if (!near_.pred_compared) SetPred(word, Key());
+    const char* const entry = KeyEntryOf(level_, word);
+    if (entry == nullptr) {
+      if (!near_.predecessor_compared) SetPredecessor(word, Key());
       return;
     }
-    const Key other = DecodeKey(low);
-    const int c = ordering_.Compare(other, key_);
+    const Key other = DecodeKey(entry);
+    const int c = ordering_.CompareTied(other, key_);
     if (c < 0) {
-      if (!near_.pred_compared || pred_.entry == nullptr ||
-          ordering_.Compare(other, pred_) > 0) {
-        SetPred(word, other);
+      if (!near_.predecessor_compared || predecessor_.entry == nullptr ||
+          ordering_.CompareTied(other, predecessor_) > 0) {
+        SetPredecessor(word, other);
       }
-    } else if (!near_.succ_compared || ordering_.Compare(other, succ_) < 0) {
-      near_.succ = word;
+    } else if (!near_.successor_compared ||
+               ordering_.CompareTied(other, successor_) < 0) {
+      near_.successor = word;
       near_.equal = c == 0;
-      near_.succ_compared = true;
-      succ_ = other;
+      near_.successor_compared = true;
+      successor_ = other;
     }
   }
 
  private:
-  void SetPred(uint64_t word, const Key& key) {
-    near_.pred = word;
-    near_.pred_compared = true;
-    pred_ = key;
+  void SetPredecessor(uint64_t word, const Key& key) {
+    near_.predecessor = word;
+    near_.predecessor_compared = true;
+    predecessor_ = key;
   }
 
   const Ordering& ordering_;
   const int level_;
   const Key& key_;
   Neighbours& near_;
-  Key pred_{}, succ_{};  // of near_; no entry: minus infinity
+  Key predecessor_{}, successor_{};  // of near_; no entry: minus infinity
 };
 
-// Compares the key with the words of `slots`, which nothing tells apart.
-void LocateAmong(uint32_t slots, const Ordering& ordering, int level,
-                 const Key& key, Visit* visit) {
-  TieBreaker breaker(ordering, level, key, &visit->near);
-  if (level == 0) {
-    for (uint32_t rest = slots; rest != 0; rest &= rest - 1) {
-      __builtin_prefetch(EntryOf(visit->words.slot[__builtin_ctz(rest)]));
-    }
-  }
-  for (uint32_t rest = slots; rest != 0; rest &= rest - 1) {
-    breaker.Add(visit->words.slot[__builtin_ctz(rest)]);
-  }
-}
-
 // Whether one of the words of `slots` has the very key, where keys order by
-// bytes. The others are told from it by their sequence numbers, nearly all.
+// bytes. Sequence numbers distinguish nearly all others from it.
 bool AnyEquals(uint32_t slots, int level, const Key& key, const Words& words) {
   for (; slots != 0; slots &= slots - 1) {
-    const char* const low = LowOf(level, words.slot[__builtin_ctz(slots)]);
-    if (low == nullptr) continue;
-    const Key other = DecodeKey(low);
+    const char* const entry =
+        KeyEntryOf(level, words.slot[__builtin_ctz(slots)]);
+    if (entry == nullptr) continue;
+    const Key other = DecodeKey(entry);
     if (other.sequence == key.sequence && SameUserKey(other, key)) return true;
   }
   return false;
 }
 
-void LocateByDisc(const Ordering& ordering, int level, const Key& key,
-                  unsigned need, Visit* visit) {
-  const uint64_t below = visit->nearest.below;
-  uint64_t above = visit->nearest.not_below;
-  const bool ties = DiscOf(above) == visit->disc;
-  if (level == 0 && (need & kNeedPred) && !IsEmpty(below)) {
-    // Compared last, behind others that wait for memory.
-    __builtin_prefetch(EntryOf(below));
-  }
-  Neighbours& near = visit->near;
-  near = Neighbours();
-  if (ties && (need & kGuess) && !IsEmpty(below)) {
-    visit->guessed = true;
-    above = kNoWord;
-  } else if (ties && (need & kOnlyEqual)) {
-    near.equal = AnyEquals(SlotsWithDisc(visit->words, visit->disc), level, key,
-                           visit->words);
-  } else if (ties) {
-    LocateAmong(SlotsWithDisc(visit->words, visit->disc), ordering, level, key,
-                visit);
-    if (!near.succ_compared) {
-      above = Scan().nearest(visit->words, visit->disc + 1).not_below;
-    }
-  }
-  if (!near.pred_compared && !IsEmpty(below)) {
-    near.pred = (need & kNeedPred)
-                    ? ExtremeOfTies(ordering, level, visit->words, below, 1)
-                    : below;
-  }
-  if (!near.succ_compared && !IsEmpty(above)) {
-    near.succ = (need & kNeedSucc)
-                    ? ExtremeOfTies(ordering, level, visit->words, above, -1)
-                    : above;
-  }
-}
-
-// Asks for all words' entries, or blocks.
+// Prefetches all words' entries, or blocks.
 void PrefetchWords(const Words& words, const Key& instead_of_none) {
   for (const uint64_t w : words.slot) {
     __builtin_prefetch(IsEmpty(w) ? instead_of_none.entry : EntryOf(w));
   }
 }
 
-// A binary search over the labels. Its comparisons wait for one another, so
-// memory is asked for all keys at once: the words' own before they are sorted,
-// those of the blocks' keys after that. Words that share a label, which is
-// rare, are compared one by one, as ties of a discriminator are; and so are
-// those of a young root.
-void LocateByLabel(const Ordering& ordering, int level, const Key& key,
-                   Visit* visit) {
-  constexpr int kFew = std::min(3, Block::kSlots - 1);
-  const Words& words = visit->words;
-  Neighbours& near = visit->near;
-  near = Neighbours();
-  const uint32_t filled = SlotsFromDisc(words, 0);
-  if (__builtin_popcount(filled) <= kFew) {
-    LocateAmong(filled, ordering, level, key, visit);
-    near.pred_compared = near.succ_compared = true;
-    return;
-  }
-  if (ordering.far()) PrefetchWords(words, key);
-  SortedWords sorted;
-  Scan().sort(words, &sorted);
-  if (level > 0 && ordering.far()) {
-    for (int i = 0; i < sorted.count; ++i) {
-      __builtin_prefetch(LowOf(level, sorted.word[i]));
-    }
-  }
-  int low = 0;
-  int high = sorted.count;
-  while (low < high) {
-    const int middle = (low + high) / 2;
-    int begin = middle;
-    int end = middle + 1;
-    while (begin > low && (sorted.ties >> begin & 1) != 0) --begin;
-    while (end < high && (sorted.ties >> end & 1) != 0) ++end;
-    const uint64_t word = sorted.word[middle];
-    if (end - begin > 1) {
-      near.pred_compared = near.succ_compared = false;
-      LocateAmong(SlotsWithDisc(words, DiscOf(word)), ordering, level, key,
-                  visit);
-      if (near.pred_compared) low = end;
-      if (near.succ_compared) high = begin;
-      continue;
-    }
-    const int c = CompareWord(ordering, level, word, key);
-    // Selected, not branched to: either way is as likely as the other.
-    const bool below = c < 0;
-    near.pred = below ? word : near.pred;
-    near.succ = below ? near.succ : word;
-    near.equal = below ? near.equal : c == 0;
-    low = below ? middle + 1 : low;
-    high = below ? high : middle;
-  }
-  near.pred_compared = near.succ_compared = true;
+// Whether `word`, which has the discriminator of `right`, has moved there.
+bool TieHasMoved(const Ordering& ordering, int level, uint64_t word,
+                 const Block& right) {
+  const char* const entry = KeyEntryOf(level, word);
+  if (entry == nullptr || entry == right.lower_bound) return entry != nullptr;
+  return (right.flags & Block::kLowerBoundUntied) == 0 &&
+         ordering.CompareTied(entry, right.lower_bound) >= 0;
 }
 
 }  // namespace
 
 int CompareWords(const Ordering& ordering, int level, uint64_t a, uint64_t b) {
   if (a == b) return 0;
-  const char* low_a = LowOf(level, a);
-  const char* low_b = LowOf(level, b);
-  if (low_a == nullptr) return -1;
-  if (low_b == nullptr) return 1;
-  return ordering.Compare(low_a, low_b);
-}
-
-namespace {
-
-// In the order of the block's keys.
-uint64_t DigestOf(const Block& block, const Key& key) {
-  if (block.kind == BlockKind::kSequence) return SequenceDigest(key);
-  const uint64_t digest = block.kind == BlockKind::kDigits
-                              ? DigitsDigest(key, block.prefix)
-                              : BytesDigest(key, block.prefix);
-  return block.is_reverse() ? ~digest : digest;
-}
-
-}  // namespace
-
-uint32_t DiscOfKey(const Block& block, const Key& key, bool has_prefix) {
-  const bool sequence = block.kind == BlockKind::kSequence;
-  if (!has_prefix && (block.prefix > 0 || sequence)) {
-    const Key holder = DecodeKey(block.anchor);
-    const int c = sequence ? CompareUserKeyBytes(key, holder)
-                           : ComparePrefix(key, holder, block.prefix);
-    if (c != 0) return (c < 0) == block.is_reverse() ? kMaxDisc : kMinDisc;
-  }
-  return Discriminator(DigestOf(block, key), block.base, block.shift);
+  const char* const entry_a = KeyEntryOf(level, a);
+  const char* const entry_b = KeyEntryOf(level, b);
+  if (entry_a == nullptr) return -1;
+  if (entry_b == nullptr) return 1;
+  return ordering.CompareTied(entry_a, entry_b);
 }
 
 void OrderTies(const Ordering& ordering, int level, SortedWords* sorted) {
@@ -241,281 +129,286 @@ void Sort(const Ordering& ordering, int level, const Words& words,
   OrderTies(ordering, level, sorted);
 }
 
-void TieCost::Add(uint32_t disc) {
-  run_ = count_ > 0 && disc == last_ ? run_ + 1 : 1;
-  cost_ += 2 * run_ - 1;  // the squares of the runs, summed up
-  last_ = disc;
-  ++count_;
-}
-
-void Prepare(const Ordering& ordering, const Block& block, const Key& key,
-             uint64_t fence, Visit* visit) {
-  visit->digest = ordering.GoesBy(block);
-  if (!visit->digest) return;
-  // The parent has the key below `fence`. When that is the neighbour still,
-  // the key lies between the block's bounds. At birth these shared the prefix,
-  // or else the neighbour has it when its discriminator is not the greatest.
-  const bool bounded = !IsEmpty(fence) && !IsEmpty(visit->next) &&
-                       BlockOf(fence) == BlockOf(visit->next);
-  const bool has_prefix =
-      bounded && ((block.flags & Block::kVerifyPrefix) == 0 ||
-                  (!block.is_head() && DiscOf(visit->next) < kMaxDisc));
-  visit->disc = DiscOfKey(block, key, has_prefix);
-}
-
-void LoadWords(const Block& block, Visit* visit) {
-  if (visit->digest) {
-    visit->nearest = Scan().load_nearest(block, visit->disc, &visit->words);
-  } else {
-    LoadWords(block, &visit->words);
-  }
-}
-
-void Locate(const Ordering& ordering, const Block& block, const Key& key,
-            unsigned need, Visit* visit) {
-  visit->guessed = false;
-  if (visit->digest) {
-    LocateByDisc(ordering, block.level, key, need, visit);
-  } else {
-    LocateByLabel(ordering, block.level, key, visit);
-  }
-}
-
 bool NextIsAbove(const Ordering& ordering, uint64_t next, const Key& key,
                  Bound bound) {
   if (IsEmpty(next)) return true;
   if (IsReplaced(next)) return false;
-  const int c = ordering.Compare(BlockOf(next)->anchor, key);
+  const int c = ordering.Compare(BlockOf(next)->lower_bound, key);
   return bound == Bound::kBelow ? c >= 0 : c > 0;
 }
-
-bool BelongsRight(const Ordering& ordering, const Visit& visit, const Key& key,
-                  Bound bound) {
-  if (IsEmpty(visit.next)) return false;
-  const uint32_t fence = DiscOf(visit.next);
-  if (visit.digest) {
-    if (visit.disc != fence) return visit.disc > fence;
-  } else if (!IsEmpty(visit.near.succ) && DiscOf(visit.near.succ) < fence) {
-    return false;  // key <= succ < next.low
-  }
-  return !NextIsAbove(ordering, visit.next, key, bound);
-}
-
-namespace {
-
-// Whether `word`, which has the discriminator of `right`, has moved there.
-bool HasMoved(const Ordering& ordering, int level, uint64_t word,
-              const Block& right) {
-  const char* const low = LowOf(level, word);
-  if (low == nullptr || low == right.anchor) return low != nullptr;
-  return (right.flags & Block::kLowStoodAlone) == 0 &&
-         ordering.Compare(low, right.anchor) >= 0;
-}
-
-}  // namespace
 
 bool IsMoved(const Ordering& ordering, int level, uint64_t word,
              uint64_t next) {
   if (IsEmpty(next) || IsEmpty(word)) return false;
   if (DiscOf(word) != DiscOf(next)) return DiscOf(word) > DiscOf(next);
-  return HasMoved(ordering, level, word, *BlockOf(next));
+  return TieHasMoved(ordering, level, word, *BlockOf(next));
 }
 
-bool AnyMoved(const Ordering& ordering, int level, const Visit& visit) {
-  if (IsEmpty(visit.next)) return false;
-  if (SlotsFromDisc(visit.words, DiscOf(visit.next) + 1) != 0) return true;
-  uint32_t ties = SlotsWithDisc(visit.words, DiscOf(visit.next));
+// --- Probe ------------------------------------------------------------------
+
+// Chooses between discriminator and labels, and encodes the key.
+inline void Probe::ChooseSearch(const Block& block, uint64_t fence) {
+  visit_.by_digest = ordering_.UsesDigestsOf(block);
+  if (!visit_.by_digest) return;
+  // The parent has the key below `fence`. When that is the neighbour still,
+  // the key lies between the block's bounds. At birth these shared the prefix,
+  // or else the neighbour has it when its discriminator is not the greatest.
+  const bool bounded = !IsEmpty(fence) && !IsEmpty(visit_.next) &&
+                       BlockOf(fence) == BlockOf(visit_.next);
+  const bool has_prefix =
+      bounded && (!block.verifies_prefix() ||
+                  (!block.is_head() && DiscOf(visit_.next) < kMaxDisc));
+  visit_.disc = DiscOfKey(block, key_, has_prefix);
+}
+
+inline void Probe::LoadWords(const Block& block) {
+  if (visit_.by_digest) {
+    visit_.nearest = Scan().load_nearest(block, visit_.disc, &visit_.words);
+  } else {
+    fastskip::LoadWords(block, &visit_.words);
+  }
+}
+
+// Compares the key with the words of `slots`, which nothing distinguishes.
+void Probe::LocateAmong(uint32_t slots, int level) {
+  TieBreaker breaker(ordering_, level, key_, &visit_.neighbours);
+  if (level == 0) {
+    for (uint32_t rest = slots; rest != 0; rest &= rest - 1) {
+      __builtin_prefetch(EntryOf(visit_.words.slot[__builtin_ctz(rest)]));
+    }
+  }
+  for (uint32_t rest = slots; rest != 0; rest &= rest - 1) {
+    breaker.Add(visit_.words.slot[__builtin_ctz(rest)]);
+  }
+}
+
+void Probe::LocateByDisc(int level, Exact exact) {
+  const uint64_t below = visit_.nearest.below;
+  uint64_t above = visit_.nearest.not_below;
+  if (level == 0 && WantsPredecessor(exact) && !IsEmpty(below)) {
+    // Compared last, behind others that wait for memory.
+    __builtin_prefetch(EntryOf(below));
+  }
+  Neighbours& near = visit_.neighbours;
+  near = Neighbours();
+  if (DiscOf(above) == visit_.disc) {
+    LocateAmong(SlotsWithDisc(visit_.words, visit_.disc), level);
+    if (!near.successor_compared) {
+      above = Scan().nearest(visit_.words, visit_.disc + 1).not_below;
+    }
+  }
+  if (!near.predecessor_compared && !IsEmpty(below)) {
+    near.predecessor =
+        WantsPredecessor(exact)
+            ? ExtremeOfTies(ordering_, level, visit_.words, below, 1)
+            : below;
+  }
+  if (!near.successor_compared && !IsEmpty(above)) {
+    near.successor =
+        WantsSuccessor(exact)
+            ? ExtremeOfTies(ordering_, level, visit_.words, above, -1)
+            : above;
+  }
+}
+
+void Probe::LocateLeftOfTies(int level) {
+  const uint64_t below = visit_.nearest.below;
+  if (IsEmpty(below) || DiscOf(visit_.nearest.not_below) != visit_.disc) {
+    LocateByDisc(level, Exact::kNeither);
+    return;
+  }
+  skipped_ties_ = true;
+  visit_.neighbours = Neighbours();
+  visit_.neighbours.predecessor = below;
+}
+
+// Of the words of the key's own discriminator, finds no more than whether one
+// equals the key: equal keys are equal bytes where the order is known. A word
+// goes to its slot wherever it lies among ties.
+void Probe::LocateEqual(int level) {
+  const uint64_t above = visit_.nearest.not_below;
+  Neighbours& near = visit_.neighbours;
+  near = Neighbours();
+  near.predecessor = visit_.nearest.below;
+  near.successor = above;
+  if (DiscOf(above) == visit_.disc) {
+    near.equal = AnyEquals(SlotsWithDisc(visit_.words, visit_.disc), level,
+                           key_, visit_.words);
+  }
+}
+
+// A binary search over the labels. Its comparisons wait for one another, so all
+// keys are prefetched at once: the words' own before they are sorted, those of
+// the blocks' lower bounds after that. Words that share a label, which is rare,
+// are compared one by one, as ties of a discriminator are; and so are those of
+// a young root.
+void Probe::LocateByLabel(int level) {
+  constexpr int kFew = std::min(3, Block::kSlots - 1);
+  const Words& words = visit_.words;
+  Neighbours& near = visit_.neighbours;
+  near = Neighbours();
+  const uint32_t filled = SlotsFromDisc(words, 0);
+  if (__builtin_popcount(filled) <= kFew) {
+    LocateAmong(filled, level);
+    near.predecessor_compared = near.successor_compared = true;
+    return;
+  }
+  const bool prefetch = footprint_ == Footprint::kExceedsCache;
+  if (prefetch) PrefetchWords(words, key_);
+  SortedWords sorted;
+  Scan().sort(words, &sorted);
+  if (level > 0 && prefetch) {
+    for (int i = 0; i < sorted.count; ++i) {
+      __builtin_prefetch(KeyEntryOf(level, sorted.word[i]));
+    }
+  }
+  int low = 0;
+  int high = sorted.count;
+  while (low < high) {
+    const int middle = (low + high) / 2;
+    int begin = middle;
+    int end = middle + 1;
+    while (begin > low && (sorted.ties >> begin & 1) != 0) --begin;
+    while (end < high && (sorted.ties >> end & 1) != 0) ++end;
+    const uint64_t word = sorted.word[middle];
+    if (end - begin > 1) {
+      near.predecessor_compared = near.successor_compared = false;
+      LocateAmong(SlotsWithDisc(words, DiscOf(word)), level);
+      if (near.predecessor_compared) low = end;
+      if (near.successor_compared) high = begin;
+      continue;
+    }
+    const int c = CompareWord(ordering_, level, word, key_);
+    // Selected, not branched to: either way is as likely as the other.
+    const bool below = c < 0;
+    near.predecessor = below ? word : near.predecessor;
+    near.successor = below ? near.successor : word;
+    near.equal = below ? near.equal : c == 0;
+    low = below ? middle + 1 : low;
+    high = below ? high : middle;
+  }
+  near.predecessor_compared = near.successor_compared = true;
+}
+
+template <Probe::Purpose purpose>
+inline void Probe::Locate(int level, Exact exact) {
+  if (!visit_.by_digest) return LocateByLabel(level);
+  if constexpr (purpose == Purpose::kLeftOfTies) {
+    LocateLeftOfTies(level);
+  } else if (purpose == Purpose::kInsert && ordering_.known() && slot_ >= 0 &&
+             !IsEmpty(visit_.next)) {
+    // Only splits and the end of the list ask for more.
+    LocateEqual(level);
+  } else {
+    LocateByDisc(level, exact);
+  }
+}
+
+// Whether the right neighbour owns the key, by discriminators where they tell.
+inline bool Probe::BelongsRight() const {
+  if (IsEmpty(visit_.next)) return false;
+  const uint32_t fence = DiscOf(visit_.next);
+  const uint64_t successor = visit_.neighbours.successor;
+  if (visit_.by_digest) {
+    if (visit_.disc != fence) return visit_.disc > fence;
+  } else if (!IsEmpty(successor) && DiscOf(successor) < fence) {
+    return false;  // the key is not above it, and it is below the fence
+  }
+  return !NextIsAbove(ordering_, visit_.next, key_, bound_);
+}
+
+inline bool Probe::AnyMoved(int level) const {
+  if (IsEmpty(visit_.next)) return false;
+  if (SlotsFromDisc(visit_.words, DiscOf(visit_.next) + 1) != 0) return true;
+  uint32_t ties = SlotsWithDisc(visit_.words, DiscOf(visit_.next));
   for (; ties != 0; ties &= ties - 1) {
-    const uint64_t word = visit.words.slot[__builtin_ctz(ties)];
-    if (HasMoved(ordering, level, word, *BlockOf(visit.next))) return true;
+    const uint64_t word = visit_.words.slot[__builtin_ctz(ties)];
+    if (TieHasMoved(ordering_, level, word, *BlockOf(visit_.next))) return true;
   }
   return false;
 }
 
-bool PlaceHolds(const Ordering& ordering, const Block& block, const Key& key,
-                Visit* visit) {
-  Neighbours& near = visit->near;
+// Whether the key really lies between its neighbours: the check of kAuto. False
+// means that the comparator does not order by digests. Sets `equal` when the
+// successor turns out to equal the key.
+bool Probe::PlaceHolds(const Block& block) {
+  Neighbours& near = visit_.neighbours;
   if (near.equal) return true;
-  const bool in_block = !IsEmpty(near.succ) &&
-                        !IsMoved(ordering, block.level, near.succ, visit->next);
+  const bool in_block =
+      !IsEmpty(near.successor) &&
+      !IsMoved(ordering_, block.level, near.successor, visit_.next);
   if (!in_block) {
-    if (!IsEmpty(visit->next) &&
-        ordering.Compare(BlockOf(visit->next)->anchor, key) <= 0) {
+    if (!IsEmpty(visit_.next) &&
+        ordering_.Compare(BlockOf(visit_.next)->lower_bound, key_) <= 0) {
       return false;
     }
-  } else if (!near.succ_compared) {
-    const int c = CompareWord(ordering, block.level, near.succ, key);
+  } else if (!near.successor_compared) {
+    const int c = CompareWord(ordering_, block.level, near.successor, key_);
     if (c < 0) return false;
-    // An equal entry under another discriminator: one that goes by a label, or
+    // An equal entry under another discriminator: one that has a label, or
     // other bytes that the comparator calls equal.
     near.equal = c == 0;
   }
-  if (IsEmpty(near.pred)) return near.equal || block.is_head();
-  return near.pred_compared ||
-         CompareWord(ordering, block.level, near.pred, key) < 0;
+  if (IsEmpty(near.predecessor)) return near.equal || block.is_head();
+  return near.predecessor_compared ||
+         CompareWord(ordering_, block.level, near.predecessor, key_) < 0;
 }
 
-const Block* VisitOwner(const Ordering& ordering, const Block* block,
-                        const Key& key, Bound bound, unsigned need,
-                        uint64_t fence, Visit* visit) {
-  for (;;) {
-    visit->next = block->NextAcquire();
-    Prepare(ordering, *block, key, fence, visit);
-    if (!visit->digest || visit->disc <= DiscOf(visit->next)) {
-      LoadWords(*block, visit);
-      // After the words: what lies below the neighbour's bound as it is now was
-      // in its slot all through the scan.
-      visit->next = block->NextAcquire();
-      Locate(ordering, *block, key, need, visit);
-      if (!BelongsRight(ordering, *visit, key, bound)) return block;
-    }
-    if ((need & kStay) != 0) return nullptr;
-    block = BlockOf(visit->next);
-    fence = kNoWord;
+template <Probe::Purpose purpose>
+inline Probe::Outcome Probe::VisitFor(const Block& block, uint64_t fence,
+                                      Exact exact) {
+  visit_.next = block.next.LoadAcquire();
+  ChooseSearch(block, fence);
+  if (visit_.by_digest && visit_.disc > DiscOf(visit_.next)) {
+    return Outcome::kMoveRight;
   }
-}
-
-uint32_t LabelBetween(uint64_t below, uint64_t above) {
-  constexpr uint32_t kStride = kMaxDisc / (Block::kSlots + 1);
-  // Below a head's least entry: a load in descending order goes on there.
-  constexpr uint32_t kHeadStride = std::max(kStride / 8, 1u);
-  const uint32_t low = IsEmpty(below) ? 0 : DiscOf(below);
-  const uint32_t high = IsEmpty(above) ? kMaxDisc : DiscOf(above);
-  const uint32_t middle = low + (high - low) / 2;
-  if (IsEmpty(below) && IsEmpty(above)) return kMaxDisc / 2;
-  if (IsEmpty(above)) return std::min(low + kStride, middle);
-  if (IsEmpty(below)) {
-    return high > kHeadStride ? std::max(high - kHeadStride, middle) : middle;
+  LoadWords(block);
+  const uint64_t next = block.next.LoadAcquire();
+  if constexpr (purpose == Purpose::kInsert) {
+    if (next != visit_.next) return Outcome::kRetry;
+    slot_ = FirstEmptySlot(visit_.words);
   }
-  return middle;
-}
-
-namespace {
-
-// `span` scaled to leave head room for keys beyond those seen.
-uint64_t HeadRoom(uint64_t span) {
-  constexpr uint64_t kTimes = 64;
-  return span > UINT64_MAX / kTimes ? UINT64_MAX : span * kTimes;
-}
-
-// Bytes, or decimal digits, that head room may add in front of those that keys
-// differ in.
-constexpr size_t kCarry = 2;
-
-// From this span on, eight bytes from the start of the key tell enough; a
-// prefix would only have to be compared.
-constexpr uint64_t kWideSpan = uint64_t{1} << 24;
-
-// Whether the block's anchor, which holds the prefix, has it. Keys that do not
-// order by their bytes need not share what those around them share.
-bool AnchorHasPrefix(const Block& block, const Key& sample) {
-  const Key anchor = DecodeKey(block.anchor);
-  return block.kind == BlockKind::kSequence
-             ? CompareUserKeyBytes(anchor, sample) == 0
-             : ComparePrefix(anchor, sample, block.prefix) == 0;
-}
-
-bool AllHaveDigits(const BirthPlan& plan, size_t offset) {
-  bool all =
-      HasDigits(plan.scale_low, offset) && HasDigits(plan.scale_high, offset);
-  for (int i = 0; all && i < plan.count; ++i) {
-    all = HasDigits(plan.keys[i], offset);
+  visit_.next = next;
+  Locate<purpose>(block.level, exact);
+  if (BelongsRight()) return Outcome::kMoveRight;
+  if constexpr (purpose == Purpose::kInsert) {
+    if (AnyMoved(block.level)) return Outcome::kMovedEntries;
   }
-  return all;
-}
-
-// Whether keys may come in that lie outside of what is seen of the range now.
-bool ReachesBeyond(const BirthPlan& plan, const Block& block) {
-  return plan.open || block.is_head();
-}
-
-// Chooses digest and prefix; false when no eight bytes tell the scale apart.
-bool ChooseDigest(const BirthPlan& plan, Block* block, uint64_t* low,
-                  uint64_t* high) {
-  const Key& a = plan.scale_low;
-  const Key& z = plan.scale_high;
-  const auto choose = [&](BlockKind kind, size_t prefix) {
-    block->kind = kind;
-    block->prefix = static_cast<uint32_t>(prefix);
-    *low = DigestOf(*block, a);
-    *high = DigestOf(*block, z);
-    return *low < *high;
-  };
-  if (a.size == z.size && CompareUserKeyBytes(a, z) == 0) {
-    return choose(BlockKind::kSequence, a.size);
+  if constexpr (purpose == Purpose::kInsert || purpose == Purpose::kRead) {
+    if (ordering_.checks() && !PlaceHolds(block)) return Outcome::kViolation;
   }
-  const size_t common = CommonPrefix(a, z);
-  // Keys outside, within reach of head room, have to share the prefix too: it
-  // ends before what a carry into them would change.
-  size_t carry = ReachesBeyond(plan, *block) ? std::min(common, kCarry) : 0;
-  const size_t bytes = common - carry;
-  const size_t shorter = std::min(a.size, z.size);
-  // Not beyond the end of keys that differ in their last bytes only.
-  size_t digits = shorter < common + 8 && shorter >= 8 ? shorter - 8 : common;
-  while (carry > 0 && !HasDigits(a, std::min(digits, common - carry))) --carry;
-  digits = std::min(digits, common - carry);
-  if (AllHaveDigits(plan, digits)) return choose(BlockKind::kDigits, digits);
-  if (choose(BlockKind::kBytes, 0) && *high - *low >= kWideSpan) return true;
-  return choose(BlockKind::kBytes, bytes);
-}
-
-}  // namespace
-
-bool PlanDigests(const BirthPlan& plan, int most_ties, Block* block,
-                 uint32_t* discs, uint32_t* fence_disc) {
-  const uint8_t flags = block->flags;
-  uint64_t low = 0;
-  uint64_t high = 0;
-  bool good = ChooseDigest(plan, block, &low, &high) &&
-              AnchorHasPrefix(*block, plan.scale_low);
-  if (good) {
-    const uint64_t room = HeadRoom(high - low);
-    if (plan.count == 0) high = low;  // up to the fence, which is scale_low
-    if (plan.open) high += std::min(room, UINT64_MAX - high);
-    if (block->is_head()) low -= std::min(room, low);
-    block->base = low;
-    block->shift = static_cast<uint8_t>(ShiftForSpan(high - low));
-    // Between `low` and the fence all keys share what those two share; a key
-    // of an open range may be any.
-    if (ReachesBeyond(plan, *block)) {
-      block->flags |= Block::kVerifyPrefix;
-    }
-    TieCost ties;
-    for (int i = 0; good && i < plan.count; ++i) {
-      discs[i] = DiscOfKey(*block, plan.keys[i], false);
-      good = i == 0 || discs[i - 1] <= discs[i];
-      ties.Add(discs[i]);
-    }
-    if (good && plan.fence != nullptr) {
-      *fence_disc = DiscOfKey(*block, *plan.fence, false);
-      good = plan.count == 0 || discs[plan.count - 1] <= *fence_disc;
-    }
-    good = good && !ties.Above(most_ties);
+  if constexpr (purpose == Purpose::kInsert) {
+    if (visit_.neighbours.equal) return Outcome::kDuplicate;
   }
-  if (!good) {
-    block->kind = BlockKind::kLabels;
-    block->flags = flags;
-    block->prefix = 0;
-  }
-  return good;
+  return Outcome::kHere;
 }
 
-bool InheritDigests(const Ordering& ordering, const Block& left, Block* block) {
-  block->base = left.base;
-  block->shift = left.shift;
-  block->kind = left.kind;
-  block->prefix = left.prefix;
-  // A key that came in by a label need not have it.
-  return !ordering.checks() || AnchorHasPrefix(*block, DecodeKey(left.anchor));
+Probe::Outcome Probe::VisitForDescent(const Block& block, uint64_t fence,
+                                      Exact exact) {
+  return VisitFor<Purpose::kDescent>(block, fence, exact);
 }
 
-void PlanLabels(const BirthPlan& plan, uint32_t* discs, uint32_t* fence_disc) {
-  const uint32_t parts = plan.fence != nullptr
-                             ? static_cast<uint32_t>(plan.count)
-                             : static_cast<uint32_t>(Block::kSlots) + 1;
-  const uint32_t stride = kMaxDisc / parts;
-  for (int i = 0; i < plan.count; ++i) discs[i] = i * stride;
-  *fence_disc = kMaxDisc;
+Probe::Outcome Probe::VisitLeftOfTies(const Block& block, uint64_t fence) {
+  skipped_ties_ = false;
+  return VisitFor<Purpose::kLeftOfTies>(block, fence, Exact::kNeither);
+}
+
+Probe::Outcome Probe::VisitForRead(const Block& block, uint64_t fence,
+                                   Exact exact) {
+  return VisitFor<Purpose::kRead>(block, fence,
+                                  ordering_.checks() ? Exact::kBoth : exact);
+}
+
+Probe::Outcome Probe::VisitForInsert(const Block& block, uint64_t fence) {
+  return VisitFor<Purpose::kInsert>(
+      block, fence, ordering_.checks() ? Exact::kBoth : Exact::kNeither);
+}
+
+uint32_t Probe::DiscForInsert() const {
+  if (visit_.by_digest) return visit_.disc;
+  const Neighbours& near = visit_.neighbours;
+  const uint64_t above = IsEmpty(near.successor) ? visit_.next : near.successor;
+  return LabelBetween(DiscOf(near.predecessor), DiscOf(above));
 }
 
 }  // namespace fastskip

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The iterator: walks a sorted view of one block at a time.
-#include <algorithm>
+#include "block_skip_list_iterator.h"
 
-#include "block_skip_list.h"
+#include <algorithm>
 
 namespace fastskip {
 
 namespace {
 
-// The key of a typical entry may lie across two cache lines. `instead` is asked
-// for where the slot is empty, which a branch would often mispredict.
+// The key of a typical entry may lie across two cache lines. Where the slot is
+// empty `instead` is prefetched: a branch would often be mispredicted.
 void PrefetchEntry(uint64_t word, const Block& instead) {
   constexpr int kTypicalKey = 32;
   const char* const at =
@@ -34,16 +34,18 @@ void BlockSkipList::Iterator::StandAt(const Block* block, const char* entry) {
 void BlockSkipList::Iterator::Load(const Block* block) {
   const Ordering ordering = list_->CurrentOrdering();
   Words words;
-  uint64_t next = block->NextAcquire();
+  uint64_t next = block->next.LoadAcquire();
   for (;;) {
     LoadWords(*block, &words);
-    const uint64_t again = block->NextAcquire();
+    const uint64_t again = block->next.LoadAcquire();
     if (again == next) break;
     next = again;
   }
   block_ = block;
   next_ = next;
-  ahead_ = ordering.far() ? -kFirstSteps * kSlotsPerStep : Block::kSlots;
+  ahead_ = list_->CurrentFootprint() == Footprint::kExceedsCache
+               ? -kFirstSteps * kSlotsPerStep
+               : Block::kSlots;
   watch_ = FirstEmptySlot(words);
   if (!IsEmpty(next)) {
     BlockOf(next)->Prefetch();
@@ -83,13 +85,13 @@ void BlockSkipList::Iterator::Refresh() {
   }
 }
 
-// Asks for the entries of `block` in slots that were not asked for, up to
+// Prefetches the entries of `block` in slots that were not prefetched, up to
 // `to_slot`. Any state of the block will do.
-void BlockSkipList::Iterator::AskFor(const Block* block, int to_slot) {
+void BlockSkipList::Iterator::PrefetchSlots(const Block* block, int to_slot) {
   if (block == nullptr) return;
   const int end = std::min(to_slot, Block::kSlots);
   for (int i = std::max(ahead_, 0); i < end; ++i) {
-    PrefetchEntry(block->SlotRelaxed(i), *block);
+    PrefetchEntry(block->slots[i].LoadRelaxed(), *block);
   }
 }
 
@@ -101,7 +103,7 @@ void BlockSkipList::Iterator::EnterNext() {
       entry_ = nullptr;
       return;
     }
-    AskFor(BlockOf(next_), Block::kSlots);
+    PrefetchSlots(BlockOf(next_), Block::kSlots);
     Load(BlockOf(next_));
   } while (view_.count == 0);  // only a head can be empty, or be replaced
   StandAt(0);
@@ -121,10 +123,10 @@ void BlockSkipList::Iterator::EnterPrevious() {
   if (sibling_ > 0) BlockOf(siblings_.word[sibling_ - 1])->Prefetch();
   const Block* block =
       sibling_ < 0 ? list_->FirstLeaf() : BlockOf(siblings_.word[sibling_]);
-  AskFor(block, Block::kSlots);
+  PrefetchSlots(block, Block::kSlots);
   for (;;) {
     for (;;) {
-      const uint64_t next = block->NextAcquire();
+      const uint64_t next = block->next.LoadAcquire();
       if (BlockOf(next) == right) break;
       // Only where memory was damaged is the sibling none.
       block = IsEmpty(next) ? list_->FirstLeaf() : BlockOf(next);
@@ -141,46 +143,46 @@ void BlockSkipList::Iterator::EnterPrevious() {
 
 // The leaves left of block_ under the parent of the nearest of them.
 void BlockSkipList::Iterator::FindSiblings() {
-  const Key key = DecodeKey(block_->anchor);
+  const Key key = DecodeKey(block_->lower_bound);
   for (;;) {
     const Ordering ordering = list_->CurrentOrdering();
-    Path path;
-    const Block* parent =
-        list_->Descend(ordering, key, Bound::kBelow, 1, &path);
-    if (parent->level == 0) return;  // there is no parent
-    Visit visit;
-    VisitOwner(ordering, parent, key, Bound::kBelow, kNeedPred, path.fence,
-               &visit);
-    const uint64_t pred = visit.near.pred;
-    if (!IsEmpty(pred) &&
-        (!ordering.checks() || CompareWord(ordering, 1, pred, key) < 0)) {
-      Sort(ordering, 1, visit.words, &siblings_);
+    Probe probe(ordering, key, list_->CurrentFootprint(), Bound::kBelow);
+    Route route;
+    Position at = list_->Descend(&probe, 1, &route);
+    if (at.block->level == 0) return;  // there is no parent
+    while (probe.VisitForDescent(*at.block, at.fence, Exact::kPredecessor) ==
+           Probe::Outcome::kMoveRight) {
+      at.MoveRight(probe.next());
+    }
+    const uint64_t word = probe.neighbours().predecessor;
+    if (!IsEmpty(word) &&
+        (!ordering.checks() || CompareWord(ordering, 1, word, key) < 0)) {
+      Sort(ordering, 1, probe.visit().words, &siblings_);
       sibling_ = siblings_.count - 1;
-      while (siblings_.word[sibling_] != pred) --sibling_;
+      while (siblings_.word[sibling_] != word) --sibling_;
       return;
     }
-    list_->TrustLess(ordering);
+    list_->FallBack(ordering);
   }
 }
 
 void BlockSkipList::Iterator::Seek(const char* target) {
-  Visit visit;
-  const Block* leaf = list_->FindLeaf(DecodeKey(target), kNeedSucc, &visit);
-  if (!IsEmpty(visit.near.succ)) {
-    StandAt(leaf, EntryOf(visit.near.succ));
-  } else if (!IsEmpty(visit.next)) {
-    StandAt(BlockOf(visit.next), BlockOf(visit.next)->anchor);
+  const Found found = list_->FindLeaf(DecodeKey(target), Exact::kSuccessor);
+  const uint64_t successor = found.neighbours.successor;
+  if (!IsEmpty(successor)) {
+    StandAt(found.leaf, EntryOf(successor));
+  } else if (!IsEmpty(found.next)) {
+    StandAt(BlockOf(found.next), BlockOf(found.next)->lower_bound);
   } else {
     entry_ = nullptr;
   }
 }
 
 void BlockSkipList::Iterator::SeekForPrev(const char* target) {
-  Visit visit;
-  const Block* leaf =
-      list_->FindLeaf(DecodeKey(target), kNeedPred | kNeedSucc, &visit);
-  const uint64_t word = visit.near.equal ? visit.near.succ : visit.near.pred;
-  StandAt(leaf, IsEmpty(word) ? nullptr : EntryOf(word));
+  const Found found = list_->FindLeaf(DecodeKey(target), Exact::kBoth);
+  const uint64_t word = found.neighbours.equal ? found.neighbours.successor
+                                               : found.neighbours.predecessor;
+  StandAt(found.leaf, IsEmpty(word) ? nullptr : EntryOf(word));
 }
 
 void BlockSkipList::Iterator::SeekToFirst() {

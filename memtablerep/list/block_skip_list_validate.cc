@@ -21,7 +21,8 @@ class Validator {
   // the head of the level below, or one that this has replaced.
   const Block* CheckLevel(const Block* head) {
     if (!head->is_head()) Fail(*head, "is not the head of its level");
-    for (; IsReplaced(head->next.load()); head = BlockOf(head->next.load())) {
+    for (; IsReplaced(head->next.LoadAcquire());
+         head = BlockOf(head->next.LoadAcquire())) {
       CheckReplaced(*head);
     }
     const Block* below = nullptr;
@@ -30,7 +31,7 @@ class Validator {
     for (const Block* block = head; block != nullptr && ok();) {
       CheckBlock(*block, head->level);
       for (const auto& slot : block->slots) {
-        const uint64_t word = slot.load();
+        const uint64_t word = slot.LoadAcquire();
         if (IsEmpty(word) || block->level == 0) continue;
         const Block* child = BlockOf(word);
         if (child->is_head()) {
@@ -42,7 +43,7 @@ class Validator {
         if (!children.insert(child).second) Fail(*block, "posts a child again");
       }
       ++blocks;
-      const uint64_t next = block->next.load();
+      const uint64_t next = block->next.LoadAcquire();
       block = IsEmpty(next) ? nullptr : BlockOf(next);
       if (block != nullptr && block->is_head())
         Fail(*block, "is a second head");
@@ -59,10 +60,10 @@ class Validator {
     Words words;
     LoadWords(block, &words);
     if (FirstEmptySlot(words) >= 0) Fail(block, "was replaced, but not full");
-    if (DiscOf(block.next.load()) != 0) {
+    if (DiscOf(block.next.LoadAcquire()) != 0) {
       Fail(block, "was replaced for a part of its range");
     }
-    if (BlockOf(block.next.load())->level != block.level) {
+    if (BlockOf(block.next.LoadAcquire())->level != block.level) {
       Fail(block, "was replaced by a block of another level");
     }
   }
@@ -73,37 +74,38 @@ class Validator {
   }
 
   void CheckBlock(const Block& block, int level) {
-    if (block.level != level) Fail(block, "stands on another level");
+    if (block.level != level) Fail(block, "is on another level");
     Words words;
     LoadWords(block, &words);
-    const uint64_t next = block.next.load();
+    const uint64_t next = block.next.LoadAcquire();
     SortedWords sorted;
     Sort(ordering_, level, words, &sorted);
-    bool has_low = block.is_head();
+    bool holds_bound = block.is_head();
     for (int i = 0; i < sorted.count && ok(); ++i) {
       const uint64_t word = sorted.word[i];
-      const char* low = LowOf(level, word);
+      const char* const entry = KeyEntryOf(level, word);
       if (IsMoved(ordering_, level, word, next)) {
-        Fail(block, "holds a word that its neighbour owns");
+        Fail(block, "holds an entry that its neighbour owns");
       }
-      if (!IsEmpty(next) && low != nullptr &&
-          ordering_.Compare(low, BlockOf(next)->anchor) >= 0) {
-        Fail(block, "holds a key not below its neighbour's low");
+      if (!IsEmpty(next) && entry != nullptr &&
+          ordering_.CompareTied(entry, BlockOf(next)->lower_bound) >= 0) {
+        Fail(block, "holds a key not below its neighbour's lower bound");
       }
       if (i > 0 &&
           CompareWords(ordering_, level, sorted.word[i - 1], word) >= 0)
         Fail(block, "has discriminators out of order");
-      if (low == nullptr ? !block.is_head()
-                         : (!block.is_head() &&
-                            ordering_.Compare(low, block.anchor) < 0)) {
-        Fail(block, "holds a key below its low");
+      if (entry == nullptr
+              ? !block.is_head()
+              : (!block.is_head() &&
+                 ordering_.CompareTied(entry, block.lower_bound) < 0)) {
+        Fail(block, "holds a key below its lower bound");
       }
-      has_low = has_low || low == block.anchor;
+      holds_bound = holds_bound || entry == block.lower_bound;
       if (level > 0 && BlockOf(word)->level != level - 1) {
         Fail(block, "has a child of another level");
       }
     }
-    if (!has_low) Fail(block, "has lost its low");
+    if (!holds_bound) Fail(block, "has lost its lower bound");
     if (!IsEmpty(next) && sorted.count > 0 &&
         DiscOf(sorted.word[sorted.count - 1]) > DiscOf(next)) {
       Fail(block, "has a discriminator above that of next");
@@ -111,19 +113,19 @@ class Validator {
     CheckEmptySlots(block, words);
   }
 
-  // An empty slot names a split of this block, which is on its level to the
-  // right.
+  // An empty slot carries the address of the right block of a split of this
+  // one: a block of its level.
   void CheckEmptySlots(const Block& block, const Words& words) {
     for (uint64_t word : words.slot) {
       if (!IsEmpty(word) || word == kNoWord) continue;
       const Block* right = BlockOf(word);
       if (right->level != block.level || right->is_head()) {
-        Fail(block, "has an empty slot that names no split");
+        Fail(block, "has an empty slot without a split");
       }
     }
   }
 
-  // Every block below stands under exactly one parent, but for those whose
+  // Every block below has exactly one parent, but for those whose
   // post was given up for want of memory.
   void CheckChildren(const Block& head, const Block* below,
                      const std::unordered_set<const Block*>& children) {
@@ -134,7 +136,7 @@ class Validator {
     size_t seen = 0;
     bool reached = false;  // by way of the heads that the head has replaced
     for (const Block* child = below; child != nullptr;) {
-      const uint64_t next = child->next.load();
+      const uint64_t next = child->next.LoadAcquire();
       reached = reached || children.count(child) != 0;
       if (children.count(child) != 0) {
         ++seen;
@@ -154,18 +156,20 @@ class Validator {
 
 std::string BlockSkipList::TEST_Validate() const {
   // The real comparator, whatever the list was told of it.
-  const Ordering ordering(comparator_, KeyOrder::kComparator, Trust::kNone);
+  const Ordering ordering(comparator_, KeyOrder::kComparator,
+                          DigestMode::kNone);
   Validator validator(ordering);
-  const Block* head = root_.load();
+  const Block* head = root_.LoadAcquire();
   int level = head->level;
   for (; head != nullptr && validator.ok(); --level) {
     const Block* first = head;
-    while (IsReplaced(first->next.load())) first = BlockOf(first->next.load());
+    while (IsReplaced(first->next.LoadAcquire()))
+      first = BlockOf(first->next.LoadAcquire());
     if (head->level == 0 && first != FirstLeaf()) return "wrong first leaf";
     head = validator.CheckLevel(head);
   }
   if (validator.ok() && level != -1) return "the levels end above the leaves";
-  if (validator.ok() && validator.unposted > unposted_.load()) {
+  if (validator.ok() && validator.unposted > unposted_.Load()) {
     return "blocks were never posted: " + std::to_string(validator.unposted);
   }
   return validator.error();

@@ -33,9 +33,9 @@ uintptr_t RoundUp(uintptr_t address, uintptr_t alignment) {
   return (address + alignment - 1) & ~(alignment - 1);
 }
 
-// Asks for the lines that the next entry will be written to. Else its stores
-// wait for memory, and the CAS that publishes it waits for them. It may lie
-// behind the chunk: nothing is accessed.
+// Prefetches the cache lines that the next entry will be written to. Else its
+// stores wait for memory, and the CAS that publishes it waits for them. It may
+// lie behind the chunk: nothing is accessed.
 void PrefetchForWriting(const char* next_entry) {
   constexpr int kLinesOfTypicalEntry = 3;
   for (int i = 0; i < kLinesOfTypicalEntry; ++i) {
@@ -83,9 +83,8 @@ void ProvidePages(const char*, const char*) {}
 
 // A number for each thread, dense enough to spread threads over shards.
 uint32_t ThreadNumber() {
-  static std::atomic<uint32_t> threads{0};
-  thread_local const uint32_t number =
-      threads.fetch_add(1, std::memory_order_relaxed);
+  static RelaxedAtomic<uint32_t> threads;
+  thread_local const uint32_t number = threads.Add(1);
   return number;
 }
 
@@ -99,7 +98,7 @@ uint32_t UsefulShards(uint32_t wanted) {
 // Stands at the beginning of its own memory. Entries need no alignment, so only
 // the end is rounded, for the blocks.
 struct ShardedArena::Chunk {
-  std::atomic<uint64_t> cursor;
+  StepAtomic<uint64_t> cursor;
   Chunk* older = nullptr;
   const uint64_t bytes;
   const bool fresh;  // without pages
@@ -109,7 +108,7 @@ struct ShardedArena::Chunk {
 
   char* At(uint64_t offset) { return reinterpret_cast<char*>(this) + offset; }
   size_t Room() const {
-    const uint64_t now = cursor.load(std::memory_order_relaxed);
+    const uint64_t now = cursor.LoadRelaxed();
     return BackOf(now) - FrontOf(now);
   }
   // When entries come to another piece, and this is fresh memory, that piece is
@@ -119,9 +118,7 @@ struct ShardedArena::Chunk {
     const uint64_t begin = to / kPiece * kPiece;
     ProvidePages(At(begin), At(std::min(begin + kPiece, bytes)));
   }
-  uint64_t Entries() const {
-    return cursor.load(std::memory_order_relaxed) >> (2 * kOffsetBits);
-  }
+  uint64_t Entries() const { return cursor.LoadRelaxed() >> (2 * kOffsetBits); }
 };
 
 static_assert(ShardedArena::kMaxChunk <= kOffsetMask, "an offset is 20 bits");
@@ -142,10 +139,9 @@ void* ShardedArena::AllocateBlock() {
 // Only advice: where another thread takes the block, or a refill comes first,
 // nothing was accessed.
 void ShardedArena::PrefetchBlock() {
-  Chunk* const chunk = MyShard()->chunk.load(std::memory_order_acquire);
+  Chunk* const chunk = MyShard()->chunk.LoadAcquire();
   if (chunk == nullptr || chunk->Room() < sizeof(Block)) return;
-  const char* const end =
-      chunk->At(BackOf(chunk->cursor.load(std::memory_order_relaxed)));
+  const char* const end = chunk->At(BackOf(chunk->cursor.LoadRelaxed()));
   for (size_t line = 64; line <= sizeof(Block); line += 64) {
     __builtin_prefetch(end - line, 1);
   }
@@ -154,19 +150,14 @@ void ShardedArena::PrefetchBlock() {
 char* ShardedArena::Allocate(Part part, size_t bytes) {
   for (;;) {
     Shard* shard = MyShard();
-    FASTSKIP_STEP();
-    Chunk* chunk = shard->chunk.load(std::memory_order_acquire);
+    Chunk* chunk = shard->chunk.LoadAcquire();
     if (chunk != nullptr) {
-      FASTSKIP_STEP();
-      uint64_t cursor = chunk->cursor.load(std::memory_order_relaxed);
+      uint64_t cursor = chunk->cursor.LoadRelaxed();
       while (BackOf(cursor) - FrontOf(cursor) >= bytes) {
         const uint64_t desired = part == Part::kEntry
                                      ? cursor + bytes + kOneEntry
                                      : cursor - (bytes << kOffsetBits);
-        FASTSKIP_STEP();
-        if (chunk->cursor.compare_exchange_weak(cursor, desired,
-                                                std::memory_order_relaxed,
-                                                std::memory_order_relaxed)) {
+        if (chunk->cursor.ReplaceWeakRelaxed(&cursor, desired)) {
           if (part == Part::kBlock) return chunk->At(BackOf(desired));
           chunk->ProvidePiece(FrontOf(cursor), FrontOf(desired));
           PrefetchForWriting(chunk->At(FrontOf(desired)));
@@ -175,8 +166,7 @@ char* ShardedArena::Allocate(Part part, size_t bytes) {
         NoteCollision();
       }
     }
-    if (reserved_.load(std::memory_order_relaxed) < kPiecemeal ||
-        bytes > NextChunkSize() / 4) {
+    if (reserved_.Load() < kPiecemeal || bytes > NextChunkSize() / 4) {
       return AllocateAlone(part, bytes);
     }
     Refill(shard, chunk, bytes);
@@ -187,8 +177,8 @@ char* ShardedArena::Allocate(Part part, size_t bytes) {
 char* ShardedArena::AllocateAlone(Part part, size_t bytes) {
   if (part == Part::kEntry) {
     char* memory = TakeFromSource(bytes);
-    entries_alone_.fetch_add(1, std::memory_order_relaxed);
-    entry_bytes_alone_.fetch_add(bytes, std::memory_order_relaxed);
+    entries_alone_.Add(1);
+    entry_bytes_alone_.Add(bytes);
     return memory;
   }
   char* memory = TakeFromSource(bytes + 63);
@@ -198,20 +188,18 @@ char* ShardedArena::AllocateAlone(Part part, size_t bytes) {
 
 ShardedArena::Shard* ShardedArena::MyShard() {
   // Acquire: whoever sees more shards in use sees them made.
-  FASTSKIP_STEP();
-  const uint32_t in_use = shards_in_use_.load(std::memory_order_acquire);
+  const uint32_t in_use = shards_in_use_.LoadAcquire();
   if (in_use == 1) return &first_shard_;
   const uint32_t mine = ThreadNumber() % in_use;
   if (mine == 0) return &first_shard_;
-  return &more_shards_.load(std::memory_order_acquire)[mine - 1];
+  return &more_shards_.LoadAcquire()[mine - 1];
 }
 
 // Doubles the shards in use. A stale `in_use` only means that the CAS fails.
 void ShardedArena::NoteCollision() {
-  uint32_t in_use = shards_in_use_.load(std::memory_order_relaxed);
+  uint32_t in_use = shards_in_use_.LoadRelaxed();
   if (in_use >= max_shards_) return;
-  FASTSKIP_STEP();
-  if (more_shards_.load(std::memory_order_acquire) == nullptr) {
+  if (more_shards_.LoadAcquire() == nullptr) {
     const size_t count = max_shards_ - 1;
     // Not worth failing an allocation for.
     char* memory;
@@ -223,24 +211,16 @@ void ShardedArena::NoteCollision() {
     auto* shards = reinterpret_cast<Shard*>(
         RoundUp(reinterpret_cast<uintptr_t>(memory), 64));
     for (size_t i = 0; i < count; ++i) new (&shards[i]) Shard;
-    Shard* expected = nullptr;
-    FASTSKIP_STEP();
-    if (!more_shards_.compare_exchange_strong(expected, shards,
-                                              std::memory_order_release,
-                                              std::memory_order_relaxed)) {
+    if (!more_shards_.ReplaceRelease(nullptr, shards)) {
       return;  // another thread made them; a kilobyte is lost, once
     }
   }
-  FASTSKIP_STEP();
-  shards_in_use_.compare_exchange_strong(
-      in_use, std::min(in_use * 2, max_shards_), std::memory_order_release,
-      std::memory_order_relaxed);
+  shards_in_use_.ReplaceRelease(in_use, std::min(in_use * 2, max_shards_));
 }
 
 size_t ShardedArena::NextChunkSize() const {
   const size_t share =
-      reserved_.load(std::memory_order_relaxed) /
-      (kGrowth * shards_in_use_.load(std::memory_order_relaxed));
+      reserved_.Load() / (kGrowth * shards_in_use_.LoadRelaxed());
   size_t size = kMinChunk;
   while (size < kMaxChunk && size * 2 <= share) size *= 2;
   return size;
@@ -255,7 +235,7 @@ char* ShardedArena::TakeFromSource(size_t bytes) {
                  static_cast<void*>(memory));
     std::abort();
   }
-  reserved_.fetch_add(bytes, std::memory_order_relaxed);
+  reserved_.Add(bytes);
   return memory;
 }
 
@@ -275,37 +255,32 @@ ShardedArena::Chunk* ShardedArena::NewChunk(size_t room) {
 
 // Replaces `exhausted` by a chunk in which `room` bytes fit.
 void ShardedArena::Refill(Shard* shard, Chunk* exhausted, size_t room) {
-  FASTSKIP_STEP();
-  Chunk* fresh = parked_.exchange(nullptr, std::memory_order_acquire);
+  Chunk* fresh = parked_.TakeAcquire(nullptr);
   if (fresh == nullptr || fresh->Room() < room) {
     fresh = NewChunk(room);
   }
   fresh->older = exhausted;
-  FASTSKIP_STEP();
-  if (!shard->chunk.compare_exchange_strong(exhausted, fresh,
-                                            std::memory_order_release,
-                                            std::memory_order_relaxed)) {
-    FASTSKIP_STEP();
-    parked_.exchange(fresh, std::memory_order_release);
+  if (!shard->chunk.ReplaceRelease(exhausted, fresh)) {
+    parked_.PutRelease(fresh);
   } else if (exhausted != nullptr) {
-    closed_entries_.fetch_add(exhausted->Entries(), std::memory_order_relaxed);
+    closed_entries_.Add(exhausted->Entries());
   }
 }
 
 ShardedArena::Stats ShardedArena::GetStats() const {
   Stats stats;
-  stats.reserved = reserved_.load(std::memory_order_relaxed);
-  stats.entries = entries_alone_.load(std::memory_order_relaxed);
-  stats.entry_bytes = entry_bytes_alone_.load(std::memory_order_relaxed);
-  stats.shards_used = shards_in_use_.load(std::memory_order_relaxed);
-  const Shard* more = more_shards_.load(std::memory_order_acquire);
+  stats.reserved = reserved_.Load();
+  stats.entries = entries_alone_.Load();
+  stats.entry_bytes = entry_bytes_alone_.Load();
+  stats.shards_used = shards_in_use_.LoadRelaxed();
+  const Shard* more = more_shards_.LoadAcquire();
   const uint32_t shards = more == nullptr ? 1 : max_shards_;
   for (uint32_t i = 0; i < shards; ++i) {
     const Shard& shard = i == 0 ? first_shard_ : more[i - 1];
-    const Chunk* chunk = shard.chunk.load(std::memory_order_acquire);
+    const Chunk* chunk = shard.chunk.LoadAcquire();
     bool open = true;
     for (; chunk != nullptr; chunk = chunk->older, open = false) {
-      const uint64_t cursor = chunk->cursor.load(std::memory_order_relaxed);
+      const uint64_t cursor = chunk->cursor.LoadRelaxed();
       stats.entries += cursor >> (2 * kOffsetBits);
       stats.entry_bytes += FrontOf(cursor) - sizeof(Chunk);
       if (open) stats.idle += BackOf(cursor) - FrontOf(cursor);
@@ -315,16 +290,15 @@ ShardedArena::Stats ShardedArena::GetStats() const {
 }
 
 uint64_t ShardedArena::ApproximateEntries() const {
-  uint64_t entries = entries_alone_.load(std::memory_order_relaxed) +
-                     closed_entries_.load(std::memory_order_relaxed);
+  uint64_t entries = entries_alone_.Load() + closed_entries_.Load();
   const auto add = [&](const Shard& shard) {
-    const Chunk* const chunk = shard.chunk.load(std::memory_order_acquire);
+    const Chunk* const chunk = shard.chunk.LoadAcquire();
     if (chunk != nullptr) entries += chunk->Entries();
   };
   add(first_shard_);
-  const uint32_t in_use = shards_in_use_.load(std::memory_order_acquire);
+  const uint32_t in_use = shards_in_use_.LoadAcquire();
   if (in_use == 1) return entries;
-  const Shard* const more = more_shards_.load(std::memory_order_acquire);
+  const Shard* const more = more_shards_.LoadAcquire();
   for (uint32_t i = 1; i < in_use; ++i) add(more[i - 1]);
   return entries;
 }

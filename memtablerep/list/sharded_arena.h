@@ -44,9 +44,10 @@
 // sizes and statistics, where a value a moment old is as good.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
+
+#include "step_atomic.h"
 
 namespace fastskip {
 
@@ -82,7 +83,7 @@ class ShardedArena {
   // Room for one Block, aligned to a cache line. Same errors.
   void* AllocateBlock();
 
-  // Asks for the lines that the next block will be written to.
+  // Prefetches the cache lines that the next block will be written to.
   void PrefetchBlock();
 
   struct Stats {
@@ -97,15 +98,13 @@ class ShardedArena {
 
   // Two of these without the walk: bytes taken from the source, and nearly all
   // entries (an allocation from a chunk that is being replaced is missed).
-  uint64_t reserved() const {
-    return reserved_.load(std::memory_order_relaxed);
-  }
+  uint64_t reserved() const { return reserved_.Load(); }
   uint64_t ApproximateEntries() const;
 
  private:
   struct Chunk;
   struct alignas(64) Shard {
-    std::atomic<Chunk*> chunk{nullptr};
+    StepAtomic<Chunk*> chunk{nullptr};
   };
   enum class Part { kEntry, kBlock };
 
@@ -120,14 +119,14 @@ class ShardedArena {
 
   ChunkSource* const source_;
   const uint32_t max_shards_;
-  std::atomic<uint32_t> shards_in_use_{1};
-  std::atomic<uint64_t> reserved_{0};
-  std::atomic<uint64_t> entries_alone_{0};
-  std::atomic<uint64_t> entry_bytes_alone_{0};
-  std::atomic<uint64_t> closed_entries_{0};  // of chunks no longer in use
-  std::atomic<Chunk*> parked_{nullptr};
+  StepAtomic<uint32_t> shards_in_use_{1};
+  RelaxedAtomic<uint64_t> reserved_;
+  RelaxedAtomic<uint64_t> entries_alone_;
+  RelaxedAtomic<uint64_t> entry_bytes_alone_;
+  RelaxedAtomic<uint64_t> closed_entries_;  // of chunks no longer in use
+  StepAtomic<Chunk*> parked_{nullptr};
   // Shards 1 and up, made when threads first collide.
-  std::atomic<Shard*> more_shards_{nullptr};
+  StepAtomic<Shard*> more_shards_{nullptr};
   Shard first_shard_;
 };
 

@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname "$0")/../../tools/lib/common.sh"
 
 HERE=$FASTSKIP_ROOT/tests/model
-CODE=$FASTSKIP_ROOT/memtablerep
+CODE=$FASTSKIP_ROOT/memtablerep/list
 
 usage() {
   cat <<END
@@ -102,31 +102,38 @@ check_bugs() {
     say "$FOUND of $FOUND planted bugs found"
 }
 
-# order_of <file> <regular expression>: 1 when the memory order that it captures
-# is acquire or release, 0 when it is relaxed. Must be there exactly once.
-order_of() {
+# captured <file> <regular expression>: what it captures in the file, where it
+# must match exactly once.
+captured() {
   perl -0777 -ne '
     my @found = $_ =~ /'"$2"'/gs;
     @found == 1 or exit 1;
-    print $found[0] eq "relaxed" ? 0 : 1' "$CODE/$1" ||
-    die "cannot tell the order of '$2' in $1."
+    print $found[0]' "$CODE/$1" ||
+    die "cannot find '$2' once in $1."
+}
+
+# order_of <method>: 1 when this method of StepAtomic acquires or releases, 0
+# when it is relaxed.
+order_of() {
+  local order
+  order=$(captured step_atomic.h \
+    "\\b$1"'\([^)]*\) (?:const )?\{[^}]*?memory_order_(?!relaxed\) !=)(\w+)')
+  [ "$order" = relaxed ] && echo 0 || echo 1
 }
 
 check_orders() {
-  local clear clear_order slot_load use_cas use_load
-  clear=$(perl -0777 -ne \
-    'print $1 if /ClearMoved\([^{;]*\{.*?(\w+)\(i, word, empty\b/s' \
-    "$CODE/block_skip_list.cc")
-  [ -n "$clear" ] || die "cannot tell how slots are cleared."
-  clear_order=$(order_of block.h \
-    "bool $clear"'\((?:[^}]*\})??[^}]*?compare_exchange_strong\([^}]*?memory_order_(\w+)')
-  slot_load=$(order_of block.h 'SlotAcquire\([^}]*?memory_order_(\w+)')
-  use_cas=$(order_of sharded_arena.cc \
-    'shards_in_use_\.compare_exchange_strong\([^;]*?memory_order_(\w+)')
-  use_load=$(order_of sharded_arena.cc \
-    'MyShard\(\) \{[^}]*?shards_in_use_\.load\(std::memory_order_(\w+)')
+  local clear slot_load use_cas use_load
+  clear=$(captured block_skip_list.cc \
+    'ClearMoved\([^{;]*\{[^}]*?(\w+)\((?:i, )?word, empty\b')
+  if [ "$clear" = ReplaceSlot ]; then
+    clear=$(captured block.h 'bool ReplaceSlot\([^}]*?: slots\[i\]\.(\w+)\(')
+  fi
+  slot_load=$(captured block_scan_portable.cc 'block\.slots\[i\]\.(\w+)\(')
+  use_cas=$(captured sharded_arena.cc 'shards_in_use_\.(Replace\w+)\(')
+  use_load=$(captured sharded_arena.cc \
+    'MyShard\(\) \{[^}]*?shards_in_use_\.(\w+)\(')
   verify 'memory orders of the code' orders.pml safety \
-    "-DCLEAR=$clear_order -DSLOT_LOAD=$slot_load -DUSE_CAS=$use_cas -DUSE_LOAD=$use_load"
+    "-DCLEAR=$(order_of "$clear") -DSLOT_LOAD=$(order_of "$slot_load") -DUSE_CAS=$(order_of "$use_cas") -DUSE_LOAD=$(order_of "$use_load")"
 }
 
 main() {

@@ -137,11 +137,9 @@ void ListProgram::Run(int number) {
       case 'n':
         list_->ApproximateCount(key, encoded_.back().data());
         break;
-      case 'r': {
-        uint64_t bits = 1;
-        list_->RandomEntry([&] { return bits = bits * 5 + 1; });
+      case 'r':
+        list_->RandomEntry(1);
         break;
-      }
       case 'a':
       case 'i':
       case 'g':

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "memtablerep/list/block_skip_list.h"
+#include "memtablerep/list/block_skip_list_iterator.h"
 #include "memtablerep/list/sharded_arena.h"
 #include "tests/list_test_util.h"
 #include "tests/schedule/scheduler.h"

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "block.h"
+#include "block_scan.h"
+#include "block_skip_list.h"
+
+namespace fastskip {
+
+// A cursor over the list. Live: each step shows what was inserted before it
+// was taken, wherever the iterator stands. One thread at a time; `list`
+// outlives it. Writes nothing that others see, and allocates nothing.
+//
+// A seek finds one entry; the block around it is put in order by the first step
+// from there.
+class BlockSkipList::Iterator {
+ public:
+  explicit Iterator(const BlockSkipList* list) : list_(list) {}
+
+  bool Valid() const { return entry_ != nullptr; }
+  // REQUIRES of the next three: Valid()
+  const char* key() const { return entry_; }
+  void Next() {
+    if (position_ < 0 || Changed()) Refresh();
+    if (position_ + 1 == view_.count) return EnterNext();
+    StandAt(position_ + 1);
+    if (ahead_ < Block::kSlots) PrefetchAhead(BlockOf(next_));
+  }
+  void Prev() {
+    if (position_ < 0 || Changed()) Refresh();
+    if (position_ <= 0) return EnterPrevious();
+    StandAt(position_ - 1);
+    if (ahead_ < Block::kSlots && sibling_ > 0) {
+      PrefetchAhead(BlockOf(siblings_.word[sibling_ - 1]));
+    }
+  }
+  // To the first entry not below `key`.
+  void Seek(const char* key);
+  // To the last entry not above `key`.
+  void SeekForPrev(const char* key);
+  void SeekToFirst();
+  void SeekToLast();
+
+ private:
+  // A scan prefetches the entries of the next block while it walks the one
+  // before: so many slots at each step, after so many steps. All at once would
+  // be more than a processor has buffers for, and it would wait.
+  static constexpr int kSlotsPerStep = 4;
+  static constexpr int kFirstSteps = 4;
+
+  // Whether an insert or a split has touched the block since the view was
+  // taken. An insert goes to the lowest slot that is empty or whose entry has
+  // moved, and nowhere else: while that slot and `next` are as they were,
+  // nothing was added.
+  bool Changed() const {
+    return block_->next.LoadRelaxed() != next_ ||
+           (watch_ >= 0 && block_->slots[watch_].LoadRelaxed() != watched_);
+  }
+  // In the view.
+  void StandAt(int position) {
+    position_ = position;
+    entry_ = EntryOf(view_.word[position]);
+  }
+  void StandAt(const Block* block, const char* entry);
+  void Load(const Block* block);
+  // Prefetches some more entries of the block that the scan goes to.
+  void PrefetchAhead(const Block* block) {
+    if (ahead_ >= 0) PrefetchSlots(block, ahead_ + kSlotsPerStep);
+    ahead_ += kSlotsPerStep;
+  }
+  void PrefetchSlots(const Block* block, int to_slot);
+  void EnterNext();
+  void Refresh();
+  void EnterPrevious();
+  void FindSiblings();
+
+  const BlockSkipList* list_;
+  const char* entry_ = nullptr;
+  const Block* block_ = nullptr;  // holds entry_, or a block left of that does
+  // What follows belongs to a view of block_, if there is one.
+  int position_ = -1;  // of entry_ in view_; -1: no view yet
+  int watch_ = -1;     // the slot the next insert into the block will take
+  uint64_t watched_ = kNoWord;  // the word there when the view was taken
+  uint64_t next_ = kNoNext;     // of block_, then
+  // Slots of the next block whose entries were prefetched; below 0 there are
+  // steps to go before that.
+  int ahead_ = 0;
+  SortedWords view_;
+  // Leaves under one parent for steps to the left: siblings_[sibling_] is
+  // block_ or left of it. Set at the first such step; -1: none.
+  int sibling_ = -1;
+  SortedWords siblings_;
+};
+
+}  // namespace fastskip

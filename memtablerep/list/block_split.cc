@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "block_split.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace fastskip {
+
+namespace {
+
+// The sequence number under which `word` was inserted, or its block split off;
+// the greatest for the leftmost block.
+uint64_t SequenceOf(int level, uint64_t word) {
+  const char* const entry = KeyEntryOf(level, word);
+  return entry == nullptr ? UINT64_MAX : DecodeKey(entry).sequence;
+}
+
+// What lies right above a key: a word of its block, or the neighbour.
+struct Above {
+  uint32_t disc;
+  uint64_t sequence;
+};
+
+// Whether `key` goes on a run that ascends up to the word `last` of a full
+// block: it is nearer to that than to what lies above, which is older, and the
+// words up to `last` were written one after the other. (In random order by
+// chance, in less than one of 120 blocks.)
+bool Ascends(const Visit& visit, int level, const SortedWords& sorted, int last,
+             const Above& above, const Key& key) {
+  constexpr int kRun = std::min(5, Block::kSlots);
+  if (last + 1 < kRun) return false;
+  if (visit.by_digest &&
+      visit.disc - DiscOf(sorted.word[last]) >= above.disc - visit.disc) {
+    return false;
+  }
+  if (above.sequence >= SequenceOf(level, sorted.word[last])) return false;
+  uint64_t newer = key.sequence;
+  for (int i = last; i > last - kRun; --i) {
+    const uint64_t sequence = SequenceOf(level, sorted.word[i]);
+    if (sequence >= newer) return false;
+    newer = sequence;
+  }
+  return true;
+}
+
+// Gives `block` the right neighbour that `next` names, if any, under `disc`.
+void SetNeighbour(Block* block, uint32_t disc, uint64_t next) {
+  if (!IsEmpty(next)) block->next.Init(MakeWord(disc, BlockOf(next)));
+}
+
+// Fills the slots of a new block with `words`, which are in order: backwards,
+// as BlockScan::sort expects of ties.
+void FillSlots(const uint64_t* words, int count, Block* block) {
+  for (int i = 0; i < count; ++i) block->slots[count - 1 - i].Init(words[i]);
+}
+
+// Gives `right`, whose lower bound is set, the encoding of `left`, of whose
+// words it takes those from its lower bound on under their discriminators, or
+// behind which it begins under one of these. False, and nothing done, when the
+// lower bound lacks the prefix. REQUIRES: the digests of `left` are in use.
+// Where keys may lack the prefix, in a head or with verify_prefix: the lower
+// bound's discriminator is neither the least nor the greatest, so that it has
+// it.
+bool InheritEncoding(const Ordering& ordering, const Block& left,
+                     bool verify_prefix, Block* right) {
+  Encoding encoding = left.encoding();
+  encoding.reverse = right->is_reverse();
+  encoding.verify_prefix = verify_prefix;
+  // A key that came in by a label need not have it.
+  if (ordering.checks() &&
+      !HolderHasPrefix(encoding, DecodeKey(right->lower_bound),
+                       DecodeKey(left.lower_bound))) {
+    return false;
+  }
+  right->SetEncoding(encoding);
+  return true;
+}
+
+// The same for a block that goes on behind everything in `left`, under `disc`
+// there: where the keys from `early` on are spread well, and as many again find
+// room twice.
+bool InheritsAtEnd(const Ordering& ordering, const Block& left, uint32_t early,
+                   uint32_t disc, Block* right) {
+  constexpr uint32_t kEnough = 4 * Block::kSlots;
+  if (!ordering.UsesDigestsOf(left)) return false;
+  const uint32_t span = disc - early;
+  if (span < kEnough || kMaxDisc - disc < 2 * span) return false;
+  return InheritEncoding(ordering, left, left.verifies_prefix(), right);
+}
+
+enum class Labels : uint8_t { kNo, kYes };
+
+// Fills `right` with the words of `full` from `from` on as they are in `left`,
+// which reads hardly any key. False when that will not do, and FillRight is to
+// begin anew.
+bool CopyRight(const Ordering& ordering, const Block& left, FullBlock* full,
+               int from, uint64_t next, Block* right) {
+  if (!full->IsBoundary(from) || !full->IsWellSpread(from)) return false;
+  full->PutLeastAt(ordering, from);
+  const uint64_t* const words = &full->sorted.word[from];
+  right->lower_bound = KeyEntryOf(left.level, words[0]);
+  if (!InheritEncoding(ordering, left, false, right)) return false;
+  FillSlots(words, Block::kSlots - from, right);
+  right->next.Init(next);
+  return true;
+}
+
+// Fills `right` with the words of `full`, which are in order, from `from` on,
+// under discriminators of its own. False, and nothing done, when these would
+// have to be labels and `labels` does not permit it.
+bool FillRight(const Ordering& ordering, FullBlock* full, int from,
+               uint64_t next, Labels labels, Block* right) {
+  const Key* const keys = full->KeysFrom(from);
+  const int count = Block::kSlots - from;
+  Key fence;
+  NewBlockKeys plan{keys, count, nullptr, keys[0], keys[count - 1],
+                    true, false};
+  if (!IsEmpty(next)) {
+    fence = DecodeKey(BlockOf(next)->lower_bound);
+    plan.fence = &fence;
+    plan.scale_high = fence;
+    plan.open = false;
+  }
+  right->lower_bound = keys[0].entry;
+  uint32_t discs[Block::kSlots];
+  uint32_t fence_disc = 0;
+  const int most_comparisons =
+      labels == Labels::kNo ? TieCost::kWellSpread : TieCost::kWorseThanLabels;
+  const auto plan_digests = plan.open ? PlanDigests : PlanDigestsBetween;
+  Encoding encoding = right->encoding();
+  if (ordering.digests() &&
+      plan_digests(plan, most_comparisons, &encoding, discs, &fence_disc)) {
+    right->SetEncoding(encoding);
+  } else {
+    if (labels == Labels::kNo) return false;
+    PlanLabels(plan, discs, &fence_disc);
+  }
+  uint64_t words[Block::kSlots];
+  for (int i = 0; i < count; ++i) {
+    words[i] = MakeWord(discs[i], EntryOf(full->sorted.word[from + i]));
+  }
+  FillSlots(words, count, right);
+  SetNeighbour(right, fence_disc, next);
+  return true;
+}
+
+// The leftmost child of an index level never leaves its head.
+int FirstToMove(const Block& head) { return head.level == 0 ? 0 : 1; }
+
+}  // namespace
+
+// --- FullBlock --------------------------------------------------------------
+
+FullBlock::FullBlock(const Ordering& ordering, const Block& block,
+                     const Words& words)
+    : block_(block),
+      level_(block.level),
+      digests_(ordering.UsesDigestsOf(block)) {
+  Scan().sort(words, &sorted);
+  for (const uint64_t w : sorted.word) ties_.Add(DiscOf(w));
+}
+
+bool FullBlock::IsWellSpread(int from) const {
+  if (!digests_ || block_.is_head() || block_.verifies_prefix()) return false;
+  constexpr uint32_t kPlenty = 32 * Block::kSlots;
+  const int quarter = (Block::kSlots - 1 - from) / 4;
+  if (DiscOf(sorted.word[Block::kSlots - 1 - quarter]) <
+      DiscOf(sorted.word[from + quarter]) + kPlenty) {
+    return false;
+  }
+  for (int i = from + 1; i < Block::kSlots; ++i) {
+    if (!IsBoundary(i) && !IsVersionOf(sorted.word[i - 1], sorted.word[i])) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void FullBlock::PutLeastAt(const Ordering& ordering, int i) {
+  uint64_t* const least = &sorted.word[i];
+  for (++i; i < Block::kSlots && !IsBoundary(i); ++i) {
+    if (CompareWords(ordering, level_, sorted.word[i], *least) < 0) {
+      std::swap(sorted.word[i], *least);
+    }
+  }
+}
+
+const Key* FullBlock::KeysFrom(int from) {
+  for (int i = from; i < decoded_; ++i) {
+    __builtin_prefetch(KeyEntryOf(level_, sorted.word[i]));
+  }
+  while (decoded_ > from) {
+    --decoded_;
+    keys_[decoded_] = DecodeKey(KeyEntryOf(level_, sorted.word[decoded_]));
+  }
+  return &keys_[from];
+}
+
+bool FullBlock::IsNextReverse(const Ordering& ordering, uint64_t next) const {
+  return IsReverse(ordering, block_, next, EntryOf(sorted.word[0]),
+                   EntryOf(sorted.word[Block::kSlots - 1]));
+}
+
+// Not within a run of ties, if it can be helped, since every key of the run
+// would have to be compared with the new bound. A long run under one digest is
+// of versions of one key, mostly, and has a block of its own coming; one under
+// one label means nothing. Far above the middle there is no cut: keys that come
+// in right above the run would fill the block again at once, and be cut off one
+// by one.
+int FullBlock::Middle() const {
+  constexpr int kHalf = Block::kSlots / 2;
+  constexpr int kQuarter = Block::kSlots / 4;
+  const int most_off = digests_ ? kHalf - 1 : kQuarter;
+  for (int off = 0; off <= most_off; ++off) {
+    if (off <= kQuarter && IsBoundary(kHalf + off)) return kHalf + off;
+    if (IsBoundary(kHalf - off)) return kHalf - off;
+  }
+  return kHalf;
+}
+
+int FullBlock::EndOfAscent(const Visit& visit, const Key& key) const {
+  constexpr int kMostAbove = Block::kSlots / 4;
+  const uint64_t below = visit.neighbours.predecessor;
+  const uint64_t above_key = visit.neighbours.successor;
+  if (IsEmpty(below) || IsEmpty(above_key) ||
+      DiscOf(below) == DiscOf(above_key)) {
+    return Block::kSlots;
+  }
+  int end = Block::kSlots - 1;  // the first word above the key
+  while (DiscOf(sorted.word[end - 1]) >= DiscOf(above_key)) --end;
+  if (end <= Block::kSlots - kMostAbove) return Block::kSlots;
+  const uint64_t above = sorted.word[end];
+  return Ascends(visit, level_, sorted, end - 1,
+                 {DiscOf(above), SequenceOf(level_, above)}, key)
+             ? end
+             : Block::kSlots;
+}
+
+const char* FullBlock::Least() const {
+  const char* const least = KeyEntryOf(level_, sorted.word[0]);
+  return least != nullptr ? least : KeyEntryOf(level_, sorted.word[1]);
+}
+
+const char* FullBlock::Greatest() const {
+  return KeyEntryOf(level_, sorted.word[Block::kSlots - 1]);
+}
+
+bool FullBlock::IsVersionOf(uint64_t a, uint64_t b) const {
+  return CompareUserKeyBytes(DecodeKey(KeyEntryOf(level_, a)),
+                             DecodeKey(KeyEntryOf(level_, b))) == 0;
+}
+
+bool IsReverse(const Ordering& ordering, const Block& block, uint64_t next,
+               const char* least, const char* greatest) {
+  if (ordering.mode() != DigestMode::kBothDirections) return false;
+  if (ordering.checks() && IsEmpty(next) && block.is_head() &&
+      block.level == 0 && block.kind == Encoding::Kind::kLabels) {
+    return CompareUserKeyBytes(DecodeKey(least), DecodeKey(greatest)) > 0;
+  }
+  return block.is_reverse() || (!IsEmpty(next) && BlockOf(next)->is_reverse());
+}
+
+// --- Appends ----------------------------------------------------------------
+
+bool AscendsBelowNext(const Visit& visit, int level, const Key& key) {
+  SortedWords sorted;
+  Scan().sort(visit.words, &sorted);
+  const Key bound = DecodeKey(BlockOf(visit.next)->lower_bound);
+  return Ascends(visit, level, sorted, Block::kSlots - 1,
+                 {DiscOf(visit.next), bound.sequence}, key);
+}
+
+AppendPoint AppendPointOf(const Visit& visit, uint32_t disc) {
+  const uint64_t early = IsEmpty(visit.next)
+                             ? Scan().nearest(visit.words, 0).not_below
+                             : visit.words.slot[Block::kSlots / 2];
+  return {visit.next, disc, early};
+}
+
+const char* ScaleOfAppend(const Block& left, const AppendPoint& point) {
+  // The first head has no lower bound. That of a block that is not the last one
+  // may have little in common with what ascends there.
+  return IsEmpty(point.next) && left.lower_bound != nullptr
+             ? left.lower_bound
+             : KeyEntryOf(left.level, point.early);
+}
+
+uint64_t FillAppended(const Ordering& ordering, const Block& left,
+                      const AppendPoint& point, const Key& key,
+                      const void* address, Block* right) {
+  const bool last = IsEmpty(point.next);
+  Key fence;
+  NewBlockKeys plan{&key, 1,    nullptr, DecodeKey(ScaleOfAppend(left, point)),
+                    key,  true, false};
+  if (!last) {
+    fence = DecodeKey(BlockOf(point.next)->lower_bound);
+    plan.fence = &fence;
+  }
+  right->flags |= Block::kLowerBoundUntied;
+  right->lower_bound = key.entry;
+  uint32_t disc = point.disc;
+  uint32_t fence_disc = 0;
+  if (!last ||
+      !InheritsAtEnd(ordering, left, DiscOf(point.early), disc, right)) {
+    Encoding encoding = right->encoding();
+    if (ordering.digests() && PlanDigests(plan, TieCost::kCollisionHeavy,
+                                          &encoding, &disc, &fence_disc)) {
+      right->SetEncoding(encoding);
+    } else {
+      PlanLabels(plan, &disc, &fence_disc);
+    }
+  }
+  const uint64_t word = MakeWord(disc, address);
+  right->slots[0].Init(word);
+  SetNeighbour(right, fence_disc, point.next);
+  return word;
+}
+
+// --- Splits -----------------------------------------------------------------
+
+int FillRightHalf(const Ordering& ordering, const Block& left,
+                  const Visit& visit, const Key& key, FullBlock* full,
+                  Block* right) {
+  const int end = full->EndOfAscent(visit, key);
+  if (end < Block::kSlots) {
+    if (!full->collision_heavy()) full->Order(ordering);
+    FillRight(ordering, full, end, visit.next, Labels::kYes, right);
+    return end;
+  }
+  const int middle = full->Middle();
+  if (full->collision_heavy()) {
+    // Where discriminators have become useless, a new block that resolves the
+    // keys takes all it can. (For a head, a new head was tried.)
+    if (!left.is_head() &&
+        FillRight(ordering, full, 1, visit.next, Labels::kNo, right)) {
+      return 1;
+    }
+  } else {
+    if (CopyRight(ordering, left, full, middle, visit.next, right)) {
+      return middle;
+    }
+    full->Order(ordering);
+  }
+  int from = middle;
+  // What comes in below everything in a head is the sign of a load in
+  // descending order, which is to leave full blocks behind. On level 0 a head
+  // has no lower bound to keep.
+  const uint64_t below = left.level == 0 ? kNoWord : full->sorted.word[0];
+  if (left.is_head() && visit.neighbours.predecessor == below) {
+    from = FirstToMove(left);
+  }
+  FillRight(ordering, full, from, visit.next, Labels::kYes, right);
+  return from;
+}
+
+bool FillRightOfNewHead(const Ordering& ordering, const Block& head,
+                        uint64_t next, FullBlock* full, Block* right) {
+  const int from = FirstToMove(head);
+  const bool used_up = DiscOf(full->sorted.word[from]) < Block::kSlots;
+  return FillRight(ordering, full, from, next,
+                   used_up ? Labels::kYes : Labels::kNo, right);
+}
+
+void FillNewHead(const Ordering& ordering, FullBlock* full, Block* right,
+                 Block* head) {
+  const int from = FirstToMove(*head);
+  const Key* const keys = full->KeysFrom(from);
+  const Key& last = keys[Block::kSlots - 1 - from];
+  const NewBlockKeys plan{nullptr, 0, &keys[0], keys[0], last, false, true};
+  head->flags |= Block::kHead;
+  head->lower_bound = right->lower_bound;
+  uint32_t fence_disc = kMaxDisc;
+  Encoding encoding = head->encoding();
+  if (ordering.digests() && PlanDigests(plan, TieCost::kCollisionHeavy,
+                                        &encoding, nullptr, &fence_disc)) {
+    head->SetEncoding(encoding);
+  }
+  if (from > 0) {
+    head->slots[0].Init(MakeWord(0, BlockOf(full->sorted.word[0])));
+  }
+  head->next.Init(MakeWord(fence_disc, right));
+}
+
+void FillRoot(const Ordering& ordering, Block* root, Block* child,
+              const char* low, const char* high, Block* grown) {
+  const Key key = DecodeKey(child->lower_bound);
+  const NewBlockKeys plan{&key, 1,   nullptr, DecodeKey(low), DecodeKey(high),
+                          true, true};
+  grown->flags |= Block::kHead;
+  grown->lower_bound = child->lower_bound;
+  uint32_t disc = 0;
+  uint32_t unused = 0;
+  Encoding encoding = grown->encoding();
+  if (ordering.digests() &&
+      PlanDigests(plan, TieCost::kCollisionHeavy, &encoding, &disc, &unused)) {
+    grown->SetEncoding(encoding);
+  } else {
+    disc = kMaxDisc / 2;
+  }
+  grown->slots[0].Init(MakeWord(0, root));
+  if (Block::kSlots > 1) grown->slots[1].Init(MakeWord(disc, child));
+}
+
+}  // namespace fastskip

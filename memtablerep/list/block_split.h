@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where a full block is cut, and what its right half holds. Policy alone: these
+// functions read a copy of the block's words and the entries' keys, and write
+// to blocks that nobody else knows of yet. block_skip_list.cc publishes them.
+#pragma once
+
+#include <cstdint>
+
+#include "block.h"
+#include "block_encoding.h"
+#include "block_ordering.h"
+#include "block_search.h"
+
+namespace fastskip {
+
+// What an append has seen of the full block that it goes right of.
+struct AppendPoint {
+  uint64_t next;   // of the block
+  uint32_t disc;   // of the new key, there
+  uint64_t early;  // a word of the block, well below the key: the way from
+                   // there to the key shows the scale
+};
+
+// The words of a full block, sorted by discriminator, and on demand in true
+// order, with their keys: each is a cache line that nothing else may have
+// touched.
+class FullBlock {
+ public:
+  FullBlock(const Ordering& ordering, const Block& block, const Words& words);
+
+  // Whether the discriminators resolve too few of the keys, or none.
+  bool collision_heavy() const {
+    return block_.kind == Encoding::Kind::kLabels ||
+           ties_.Above(TieCost::kCollisionHeavy);
+  }
+
+  // Whether the discriminators from `from` on are good for some more splits:
+  // they are digests of keys that have the prefix, the middle half of the words
+  // has plenty of them, and none is shared but by versions of one key.
+  bool IsWellSpread(int from) const;
+
+  // Whether word `i` has another discriminator than the one before it.
+  bool IsBoundary(int i) const { return i > 0 && (sorted.ties >> i & 1) == 0; }
+
+  // Whether no word behind `i` has its discriminator.
+  bool IsLastOfTies(int i) const {
+    return i + 1 == Block::kSlots || IsBoundary(i + 1);
+  }
+
+  // Puts the least of the words that tie with that at `i`, the first of them,
+  // there.
+  void PutLeastAt(const Ordering& ordering, int i);
+
+  // Puts all words in true order.
+  void Order(const Ordering& ordering) { OrderTies(ordering, level_, &sorted); }
+
+  // The keys of the words from `from` on, of which the first is not the
+  // leftmost child of its level.
+  // REQUIRES: Order
+  const Key* KeysFrom(int from);
+
+  // Whether the digests of a new block between this one and `next` are
+  // inverted. REQUIRES: Order, where collision_heavy()
+  bool IsNextReverse(const Ordering& ordering, uint64_t next) const;
+
+  // Where to cut into halves.
+  int Middle() const;
+
+  // Where to cut when the key of `visit` goes on a run that ascends below a few
+  // other words: the run is to have the block for itself. kSlots when that is
+  // not so.
+  int EndOfAscent(const Visit& visit, const Key& key) const;
+
+  // The least and the greatest entry: they show the scale of the block.
+  // REQUIRES: Order, where collision_heavy()
+  const char* Least() const;
+  const char* Greatest() const;
+
+  SortedWords sorted;
+
+ private:
+  bool IsVersionOf(uint64_t a, uint64_t b) const;
+
+  const Block& block_;
+  const int level_;
+  const bool digests_;
+  int decoded_ = Block::kSlots;  // keys_ is set from here on
+  Key keys_[Block::kSlots];
+  TieCost ties_;
+};
+
+// Whether a key above everything in a full block that has a neighbour goes on a
+// run that ascends there: then it is appended, and the block stays full.
+bool AscendsBelowNext(const Visit& visit, int level, const Key& key);
+
+// What `visit`, of a full block, tells an append of a key with `disc`.
+AppendPoint AppendPointOf(const Visit& visit, uint32_t disc);
+
+// The entry that, together with the new key, shows the scale of what is
+// appended to `left`.
+const char* ScaleOfAppend(const Block& left, const AppendPoint& point);
+
+// Whether the digests of a new block between `block`, which is full, and `next`
+// are inverted: as those of these two are. Where the comparator is not known,
+// the first block of the list, which has labels, tells by its least and
+// greatest entries.
+bool IsReverse(const Ordering& ordering, const Block& block, uint64_t next,
+               const char* least, const char* greatest);
+
+// Each of the functions below fills `right`, a new block whose level and
+// direction are set and that nobody else knows of, and gives it the neighbour
+// that its left one had.
+
+// For an append: `address` under `key` alone. Returns its word.
+uint64_t FillAppended(const Ordering& ordering, const Block& left,
+                      const AppendPoint& point, const Key& key,
+                      const void* address, Block* right);
+
+// For a split of `left`: the upper part of `full`, its words. Returns where
+// that part begins.
+int FillRightHalf(const Ordering& ordering, const Block& left,
+                  const Visit& visit, const Key& key, FullBlock* full,
+                  Block* right);
+
+// For a head that is to be replaced: all that it holds, but above level 0 the
+// leftmost child. False, and nothing done, when that would not help.
+// REQUIRES: Order
+bool FillRightOfNewHead(const Ordering& ordering, const Block& head,
+                        uint64_t next, FullBlock* full, Block* right);
+
+// The new head itself, with `right` as its neighbour; above level 0 it keeps
+// the leftmost child. REQUIRES: FillRightOfNewHead returned true
+void FillNewHead(const Ordering& ordering, FullBlock* full, Block* right,
+                 Block* head);
+
+// The first root above `root`, of which `child` was split off, in a range whose
+// scale the entries `low` and `high` show.
+void FillRoot(const Ordering& ordering, Block* root, Block* child,
+              const char* low, const char* high, Block* grown);
+
+}  // namespace fastskip
