@@ -3,6 +3,8 @@
 #
 # All tests, from a fresh checkout, in one command. tests/run.sh --help tells
 # what it does and which options there are.
+#
+# shellcheck disable=SC2317  # the functions of steps are called by their names
 set -euo pipefail
 # shellcheck source=tools/lib/common.sh
 . "$(dirname "$0")/../tools/lib/common.sh"
@@ -11,7 +13,7 @@ set -euo pipefail
 
 BUILD=$FASTSKIP_ROOT/build
 JOBS=2  # of ctest: the tests have threads of their own
-STEPS="packages build java asan tsan in-tree-make"
+STEPS="packages lint build java asan tsan in-tree-make"
 LONG_STEPS="packages scaled fuzz crash db-stress planted-bugs"
 ALL_STEPS="$STEPS in-tree-cmake ${LONG_STEPS#packages }"
 SCALED_PERCENT=${FASTSKIP_TEST_PERCENT:-500}
@@ -19,8 +21,9 @@ FUZZ_STARTS=20     # of two fuzzers each
 FUZZ_RUNS=50000    # of each
 FUZZ_SECONDS=300
 CRASH_KILLS=700
+STEP_SKIPPED=77    # exit status of a step that cannot run here
 PACKAGES="$FASTSKIP_BUILD_PACKAGES $ROCKSDB_SOURCE_PACKAGES
-  libgtest-dev clang libclang-rt-dev spin gnuplot-nox openjdk-17-jdk-headless"
+  libgtest-dev clang clang-format clang-tidy libclang-rt-dev shellcheck spin gnuplot-nox openjdk-17-jdk-headless"
 PASSED=0
 FAILED=0
 SKIPPED=0
@@ -38,6 +41,8 @@ usage: tests/run.sh [option...]
 
 Steps, in their order:
   packages       install the Debian packages that are missing
+  lint           tests/lint.sh: clang-format, clang-tidy, shellcheck, lengths of
+                 files; skipped where their versions are not Debian 12's
   build          build with warnings as errors, all tests, among them Debian's
                  db_bench and ldb with libfastskip.so, the installed package and
                  the examples
@@ -149,6 +154,7 @@ step_packages() {
   install_packages $PACKAGES
 }
 
+step_lint() { "$FASTSKIP_ROOT/tests/lint.sh"; }
 step_build() { cmake_tests out; }
 step_java() {
   FASTSKIP_SO=$BUILD/out/libfastskip.so \
@@ -194,9 +200,9 @@ in_pairs() {
   (cd "$BUILD/fuzz/found" && exec "${@//%/1}" -print_final_stats=1 2>&1) &
   first=$!
   if (cd "$BUILD/fuzz/found" && exec "${@//%/2}" -print_final_stats=1 2>&1); then
-    wait $first
+    wait "$first"
   else
-    kill $first
+    kill "$first"
     return 1
   fi
 }
@@ -250,7 +256,7 @@ failing_output() {
 # run_step <name>: its output goes to build/logs/<name>.log. A step that runs
 # ctest counts as its tests; any other one, and one that fails otherwise, as one.
 run_step() {
-  local name=$1 log=$BUILD/logs/$1.log started=$SECONDS junit='' ok=yes
+  local name=$1 log=$BUILD/logs/$1.log started=$SECONDS junit='' status=0
   local failed_before=$FAILED
   step "$name"
   case $name in
@@ -259,11 +265,14 @@ run_step() {
     scaled) junit=$BUILD/out/scaled.xml ;;
   esac
   [ -z "$junit" ] || rm -f "$junit"
-  ("step_$name") >"$log" 2>&1 </dev/null || ok=no
+  ("step_$name") >"$log" 2>&1 </dev/null || status=$?
   [ -z "$junit" ] || [ ! -f "$junit" ] || count_ctest "$junit"
-  if [ $ok = yes ]; then
+  if [ $status -eq 0 ]; then
     tail -n 14 "$log"
     [ -n "$junit" ] || PASSED=$((PASSED + 1))
+  elif [ $status -eq "$STEP_SKIPPED" ]; then
+    tail -n 14 "$log"
+    SKIPPED=$((SKIPPED + 1))
   else
     failing_output "$log"
     say "FAILED: $name (all of its output: $log)"

@@ -45,7 +45,7 @@ build_db_stress() {
   for file in "$TREE"/db_stress_tool/*.cc; do
     # shellcheck disable=SC2086  # lists of words
     echo "[ '$OUT/objects/$(basename "$file" .cc).o' -nt '$file' ] ||
-      $launcher g++ -std=c++17 -O1 -w -I'$TREE' -I'$TREE/include' $(echo $DEFINES) \
+      $launcher g++ -std=c++17 -O1 -w -I'$TREE' -I'$TREE/include' $DEFINES \
         -c '$file' -o '$OUT/objects/$(basename "$file" .cc).o'" | tr '\n' ' '
     printf '\0'
   done | xargs -0 -n 1 -P "$(job_count)" sh -c

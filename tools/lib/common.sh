@@ -14,6 +14,27 @@ die() {
   exit 1
 }
 
+# has <word> <list with commas>
+has() { [[ ,$2, == *,"$1",* ]]; }
+
+# check_list <option> <list> [allowed words]: numbers where no words are given.
+check_list() {
+  local item
+  [ -n "${2//,/}" ] || die "$1 needs a value, and has '$2' (see --help)."
+  for item in ${2//,/ }; do
+    if [ -n "${3-}" ]; then
+      has "$item" "$3" || die "$1: '$item' is none of ${3//,/, }."
+    else
+      check_number "$1" "$item"
+    fi
+  done
+}
+
+# check_number <option> <value>
+check_number() {
+  [[ $2 =~ ^[1-9][0-9]*$ ]] || die "$1: '$2' is no number above 0."
+}
+
 # Two at least, since a compiler often waits for its files.
 job_count() {
   local n

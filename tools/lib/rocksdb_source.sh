@@ -62,17 +62,28 @@ unpack_rocksdb() {
     mv "$2.unpacking" "$2"
 }
 
-# link_plugin_files <tree>: plugin/fastskip as a directory of links, one for
-# each file, so that the objects which RocksDB's Makefile leaves beside the
-# sources stay in <tree>. Made anew each time: dependencies recorded for a file
-# that is gone would stop Make, and ccache has the objects.
+# link_plugin_files <tree> <checkout>: plugin/fastskip as a directory of links,
+# one for each file of the checkout, so that the objects which RocksDB's Makefile
+# leaves beside the sources stay in <tree>. Made anew each time: dependencies
+# recorded for a file that is gone would stop Make, and ccache has the objects.
 link_plugin_files() {
   local plugin=$1/plugin/fastskip entry
   rm -rf "$plugin"
   mkdir -p "$plugin"
   for entry in CMakeLists.txt fastskip.mk rocksdb_plugin.mk memtablerep plugin; do
-    cp -rsf "$FASTSKIP_ROOT/$entry" "$plugin/"
+    cp -rsf "$2/$entry" "$plugin/"
   done
+}
+
+# make_rocksdb <tree> <make argument...>: for release.
+make_rocksdb() {
+  local tree=$1 launcher=
+  shift
+  ! command -v ccache >/dev/null || launcher="ccache "
+  # DISABLE_JEMALLOC: the same allocator whatever else is installed.
+  make -C "$tree" -j "$(job_count)" DEBUG_LEVEL=0 PORTABLE=1 \
+    DISABLE_WARNING_AS_ERROR=1 DISABLE_JEMALLOC=1 \
+    CC="${launcher}gcc" CXX="${launcher}g++" "$@"
 }
 
 # The tree that build_release_rocksdb builds.
@@ -81,30 +92,28 @@ ROCKSDB_RELEASE_TREE=$FASTSKIP_ROOT/build/rocksdb/make
 # build_release_rocksdb <make target>...: Debian's RocksDB, for release, with
 # fastskip as its plugin.
 build_release_rocksdb() {
-  local dir=$FASTSKIP_ROOT/build/rocksdb tree=$ROCKSDB_RELEASE_TREE launcher=
+  local dir=$FASTSKIP_ROOT/build/rocksdb tree=$ROCKSDB_RELEASE_TREE
   fetch_rocksdb_source "$dir" || return 1
   unpack_rocksdb "$dir" "$tree" || return 1
-  link_plugin_files "$tree" || return 1
-  ! command -v ccache >/dev/null || launcher="ccache "
-  # DISABLE_JEMALLOC: the same allocator whatever else is installed.
-  make -C "$tree" -j "$(job_count)" ROCKSDB_PLUGINS=fastskip DEBUG_LEVEL=0 \
-    PORTABLE=1 DISABLE_WARNING_AS_ERROR=1 DISABLE_JEMALLOC=1 \
-    CC="${launcher}gcc" CXX="${launcher}g++" "$@"
+  link_plugin_files "$tree" "$FASTSKIP_ROOT" || return 1
+  make_rocksdb "$tree" ROCKSDB_PLUGINS=fastskip "$@"
 }
 
-# What build_memtable_bench builds.
+# What build_memtable_bench builds by default.
 # shellcheck disable=SC2034  # used by the scripts that source this file
 MEMTABLE_BENCH=$FASTSKIP_ROOT/build/memtable_bench/tools/memtable_bench
 
-# build_memtable_bench <tree>: against the librocksdb.a and the internal headers
-# of a RocksDB tree that was built with its Makefile.
+# build_memtable_bench <tree> [<checkout> <build directory>]: against the
+# librocksdb.a and the internal headers of a RocksDB tree that was built with its
+# Makefile.
 build_memtable_bench() {
-  local build=$FASTSKIP_ROOT/build/memtable_bench
+  local checkout=${2:-$FASTSKIP_ROOT}
+  local build=${3:-$FASTSKIP_ROOT/build/memtable_bench}
   # What CMake found out of another tree does not hold for this one.
   grep -qsxF "FASTSKIP_ROCKSDB_TREE:PATH=$1" "$build/CMakeCache.txt" ||
     rm -rf "$build"
   # shellcheck disable=SC2046  # a list of words
-  cmake -S "$FASTSKIP_ROOT" -B "$build" -DCMAKE_BUILD_TYPE=Release \
+  cmake -S "$checkout" -B "$build" -DCMAKE_BUILD_TYPE=Release \
     -DFASTSKIP_BUILD_BENCH=ON -DFASTSKIP_ROCKSDB_TREE="$1" \
     $(cmake_launcher) || return 1
   cmake --build "$build" -j "$(job_count)" --target memtable_bench

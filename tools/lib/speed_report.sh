@@ -153,6 +153,7 @@ report_text() {
 # report_markdown: a line for each workload.
 report_markdown() {
   say "<!-- Written by tools/compare.sh. -->"
+  # shellcheck disable=SC2016  # no expansion is meant
   sed -n 's/^# \([a-z]*\): \(.*\)/- \1: `\2`/p' "$CSV"
   say
   summary | awk "$LABELS"'

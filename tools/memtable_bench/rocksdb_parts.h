@@ -12,7 +12,7 @@
 #include <mutex>
 #include <vector>
 
-#include "../../memtablerep/rocksdb_compat.h"
+#include "memtablerep/rocksdb_compat.h"
 #include "rocksdb/comparator.h"
 #include "rocksdb/memtablerep.h"
 #include "rocksdb/slice.h"

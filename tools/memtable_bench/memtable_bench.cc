@@ -16,9 +16,9 @@
 #include <thread>
 #include <vector>
 
-#include "../memtablerep/fast_skip_list_factory.h"
-#include "bench/bench.h"
+#include "memtablerep/fast_skip_list_factory.h"
 #include "rocksdb/version.h"
+#include "tools/memtable_bench/bench.h"
 
 #if FASTSKIP_IN_TREE
 #define FASTSKIP_BENCH_ORDER "rocksdb"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "key_shapes.h"
+#include "tools/memtable_bench/key_shapes.h"
 
 #include <algorithm>
 #include <cmath>

@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "memtable_run.h"
-#include "report.h"
 #include "rocksdb/slice_transform.h"
+#include "tools/memtable_bench/memtable_run.h"
+#include "tools/memtable_bench/report.h"
 
 namespace fastskip {
 namespace bench {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "report.h"
+#include "tools/memtable_bench/report.h"
 
 #include <algorithm>
 #include <cstdarg>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "bench.h"
+#include "tools/memtable_bench/bench.h"
 
 #include <algorithm>
 #include <cstdio>
 
-#include "list_counters.h"
 #include "rocksdb/convenience.h"
+#include "tools/memtable_bench/list_counters.h"
 
 namespace fastskip {
 namespace bench {

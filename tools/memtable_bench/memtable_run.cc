@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "memtable_run.h"
+#include "tools/memtable_bench/memtable_run.h"
 
 #include <time.h>
 

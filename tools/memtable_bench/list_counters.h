@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "memtable_run.h"
+#include "tools/memtable_bench/memtable_run.h"
 
 namespace fastskip {
 namespace bench {

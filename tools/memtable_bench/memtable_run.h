@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "key_shapes.h"
 #include "rocksdb/slice_transform.h"
-#include "rocksdb_parts.h"
+#include "tools/memtable_bench/key_shapes.h"
+#include "tools/memtable_bench/rocksdb_parts.h"
 
 namespace fastskip {
 namespace bench {

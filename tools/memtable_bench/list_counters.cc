@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "list_counters.h"
+#include "tools/memtable_bench/list_counters.h"
 
 #include <atomic>
 #include <memory>
 #include <thread>
 
-#include "../../memtablerep/fast_skip_list_factory.h"
-#include "../../memtablerep/list/block_skip_list.h"
-#include "../../memtablerep/list/sharded_arena.h"
-#include "../../memtablerep/rep_comparator.h"
+#include "memtablerep/fast_skip_list_factory.h"
+#include "memtablerep/list/block_skip_list.h"
+#include "memtablerep/list/sharded_arena.h"
+#include "memtablerep/rep_comparator.h"
 
 namespace fastskip {
 namespace bench {
