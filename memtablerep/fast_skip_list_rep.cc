@@ -29,6 +29,7 @@
 #include "rep_comparator.h"
 #include "rocksdb/slice.h"
 #include "rocksdb_compat.h"
+#include "seek_target.h"
 #include "validating_cursor.h"
 
 namespace fastskip {
@@ -63,18 +64,6 @@ class RepChunkSource final : public ChunkSource {
  private:
   MemTableRep* const rep_;
 };
-
-// `internal_key` in the form of an entry, held by `*space`.
-const char* EncodeTarget(const Slice& internal_key, std::string* space) {
-  space->clear();
-  auto length = static_cast<uint32_t>(internal_key.size());
-  for (; length >= 0x80; length >>= 7) {
-    space->push_back(static_cast<char>(length | 0x80));
-  }
-  space->push_back(static_cast<char>(length));
-  space->append(internal_key.data(), internal_key.size());
-  return space->data();
-}
 
 // Live: shows what was inserted before the call. Light enough to be made for
 // each read: it allocates only when RocksDB seeks without an encoded key.

@@ -7,6 +7,8 @@
 #include <new>
 #include <string>
 
+#include "list/key_digest.h"
+#include "list/varint.h"
 #include "random_bits.h"
 #include "rocksdb/env.h"
 
@@ -15,32 +17,14 @@ namespace fastskip {
 namespace {
 
 constexpr uint64_t kSampledKeys = 64;
-constexpr uint64_t kTagBytes = 8;  // sequence number and type, behind the key
+constexpr size_t kTagBytes = 8;  // sequence number and type, behind the key
 
-uint64_t VarintLength(uint64_t value) {
-  uint64_t length = 1;
-  for (; value >= 0x80; value >>= 7) ++length;
-  return length;
-}
-
-// Of the internal key that begins an entry. The only part of an entry that is
-// looked at: RocksDB changes values in place under inplace_update_support.
-uint64_t InternalKeySize(const char* entry) {
-  uint64_t size = 0;
-  for (int shift = 0; shift <= 28; shift += 7) {
-    const auto byte = static_cast<unsigned char>(*entry++);
-    size |= uint64_t{byte & 0x7fu} << shift;
-    if (byte < 0x80) break;
-  }
-  return size;
-}
-
-// How long a value is that takes `bytes` together with its length.
+// The size of a value that takes `bytes` together with its length.
 double ValueSize(double bytes) {
   double size = bytes;
   for (int i = 0; i < 2; ++i) {
     size = bytes - static_cast<double>(VarintLength(
-                       size > 0 ? static_cast<uint64_t>(size) : 0));
+                       size > 0 ? static_cast<uint32_t>(size) : 0));
   }
   return size > 0 ? size : 0;
 }
@@ -137,9 +121,10 @@ void MemtableContents::AddSizes(uint64_t entry_bytes,
                                 FastSkipStats* stats) const {
   uint64_t sampled = 0, key_bytes = 0, encoded_bytes = 0;
   const auto take = [&](const char* entry) {
-    const uint64_t size = InternalKeySize(entry);
-    key_bytes += size - kTagBytes;
-    encoded_bytes += VarintLength(size) + size;
+    const Key key = DecodeKey(entry);
+    const size_t size = key.size + kTagBytes;
+    key_bytes += key.size;
+    encoded_bytes += VarintLength(static_cast<uint32_t>(size)) + size;
     return ++sampled < kSampledKeys;
   };
   if (stats->entries <= kSampledKeys) {

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <string>
 
+#include "list/varint.h"
 #include "rocksdb/slice.h"
 
 namespace fastskip {
 
-using ROCKSDB_NAMESPACE::GetLengthPrefixedSlice;
 using ROCKSDB_NAMESPACE::Slice;
 using ROCKSDB_NAMESPACE::Status;
 
@@ -18,9 +18,10 @@ namespace {
 // The bytes of the internal key, for a message. The length is as suspect as
 // the key, so only so many bytes are read.
 std::string ShowKey(const char* entry) {
-  constexpr size_t kMostBytes = 64;
-  const Slice key = GetLengthPrefixedSlice(entry);
-  return Slice(key.data(), std::min(key.size(), kMostBytes)).ToString(true);
+  constexpr uint32_t kMaxBytes = 64;
+  uint32_t length;
+  const char* const key = DecodeVarint32(entry, &length);
+  return Slice(key, std::min(length, kMaxBytes)).ToString(true);
 }
 
 Status OutOfOrder(const char* a, const char* b, bool show_keys) {
