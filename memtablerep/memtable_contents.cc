@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 #include "memtable_contents.h"
 
 #include <algorithm>
@@ -17,7 +18,7 @@ namespace fastskip {
 namespace {
 
 constexpr uint64_t kSampledKeys = 64;
-constexpr size_t kTagBytes = 8;  // sequence number and type, behind the key
+constexpr size_t kTagBytes = 8;  // sequence number and type
 
 // The size of a value that takes `bytes` together with its length.
 double ValueSize(double bytes) {
@@ -29,7 +30,7 @@ double ValueSize(double bytes) {
   return size > 0 ? size : 0;
 }
 
-// Itself, wherever its memory begins.
+// The object, and the padding before it where its memory is not aligned.
 constexpr size_t kOwnBytes =
     sizeof(MemtableContents) + alignof(MemtableContents) - 1;
 
@@ -63,7 +64,7 @@ MemtableContents::MemtableContents(ChunkSource* source,
 }
 
 void MemtableContents::Seal() {
-  // RocksDB may say it twice.
+  // RocksDB may call MarkReadOnly twice.
   if (sealed_.exchange(true, std::memory_order_relaxed) || !log_on_seal_ ||
       owner().logger == nullptr) {
     return;
@@ -72,14 +73,14 @@ void MemtableContents::Seal() {
                           GetStats().ToString().c_str());
 }
 
-size_t MemtableContents::AskForFlush() {
+size_t MemtableContents::RequestFlush() {
   const uint64_t attempts = arena.ApproximateEntries();
   if (!limit_.IsReachedBy(attempts) || sealed_.load(std::memory_order_relaxed))
     return 0;
   const uint64_t duplicates = list.GetStats().duplicates;
   if (!limit_.IsReachedBy(attempts - duplicates)) return 0;
-  return limit_.Ask(attempts, kOwnBytes + arena.reserved(),
-                    factory_->write_buffer_sizes.surely_full());
+  return limit_.Request(attempts, kOwnBytes + arena.reserved(),
+                        factory_->write_buffer_sizes.surely_full());
 }
 
 FastSkipStats MemtableContents::GetStats() const {
@@ -106,19 +107,20 @@ FastSkipStats MemtableContents::GetStats() const {
   stats.insert_attempts = of_arena.entries;
   stats.entries =
       of_arena.entries - std::min(of_arena.entries, of_list.duplicates);
-  AddSizes(of_arena.entry_bytes, &stats);
+  AddMeanSizes(of_arena.entry_bytes, &stats);
 
   stats.write_buffer_size = factory_->write_buffer_sizes.common();
   stats.max_entries = limit_.max();
   stats.backpressure_percent = backpressure_percent_;
-  JudgePressure(&stats);
+  SetUnderPressure(&stats);
   return stats;
 }
 
-// Keys are sampled, the bytes of all entries together are known: the rest are
-// values.
-void MemtableContents::AddSizes(uint64_t entry_bytes,
-                                FastSkipStats* stats) const {
+// The bytes of all entries are known, and a sample gives those of the keys: the
+// rest are values. Reads nothing of an entry but its key: RocksDB changes
+// values in place under inplace_update_support.
+void MemtableContents::AddMeanSizes(uint64_t entry_bytes,
+                                    FastSkipStats* stats) const {
   uint64_t sampled = 0, key_bytes = 0, encoded_bytes = 0;
   const auto take = [&](const char* entry) {
     const Key key = DecodeKey(entry);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Random numbers for samples: good enough to draw by, not to be repeated.
+// Random numbers for samples: well distributed, neither secure nor repeatable.
 #pragma once
 
 #include <chrono>
@@ -8,7 +8,8 @@
 
 namespace fastskip {
 
-// 64 random bits (splitmix64), a sequence for each thread.
+// 64 random bits (splitmix64). Each thread has a sequence of its own, seeded
+// with the time and an address.
 inline uint64_t RandomBits() {
   thread_local uint64_t state =
       static_cast<uint64_t>(

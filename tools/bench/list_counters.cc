@@ -81,7 +81,7 @@ rdb::MemTableRepFactory* FactoryForCounting(
     std::unique_ptr<rdb::MemTableRepFactory>* own) {
   const FastSkipListOptions* const options = OptionsOf(*factory);
   if (options == nullptr ||
-      KeyOrderFor(options->key_order, order) != KeyOrder::kBytewise) {
+      KnownOrderOf(options->key_order, order) != KeyOrder::kBytewise) {
     return factory;
   }
   FastSkipListOptions told = *options;
@@ -99,7 +99,7 @@ std::vector<std::pair<std::string, double>> ListCounters(
   ArenaSource source;
   ShardedArena arena(&source, options->shards);
   BlockSkipList list(&arena, &comparator,
-                     KeyOrderFor(options->key_order, order));
+                     KnownOrderOf(options->key_order, order));
   BlockSkipList::Finger finger;
   const uint32_t writers = work.writers;
   const auto insert = [&](uint64_t first) {
