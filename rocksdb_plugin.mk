@@ -5,4 +5,4 @@
 # RocksDB's CMake looks for them; this file adds what Make alone reads.
 
 # Installed by `make install` below include/rocksdb/plugin/fastskip.
-fastskip_HEADERS = memtablerep/fast_skip_list_factory.h memtablerep/fast_skip_list_stats.h plugin/fastskip_c.h
+fastskip_HEADERS = memtablerep/fast_skip_list_factory.h memtablerep/fast_skip_list_options.h memtablerep/fast_skip_list_register.h memtablerep/fast_skip_list_stats.h plugin/fastskip_c.h

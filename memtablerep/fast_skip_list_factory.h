@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The public header of fastskip: a memtable for RocksDB.
+// The public header of fastskip, a memtable for RocksDB. It includes the other
+// public headers for C++: options, registration and statistics.
 //
 // In code:
 //
@@ -14,10 +15,9 @@
 //   memtable_factory=fastskip:8
 //   memtable_factory={id=fastskip;shards=8;key_order=bytewise}
 //
-// fast_skip_list_stats.h tells what the memtables hold.
-//
-// When not to use it: nothing has to be given up for it, but a memtable that
-// is never read before its flush is filled faster by RocksDB's "vector".
+// When not to use it: it supports whatever RocksDB's skip_list supports, but
+// RocksDB's "vector" is faster to fill when no memtable is read before its
+// flush.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +26,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "fast_skip_list_options.h"
+#include "fast_skip_list_register.h"
 #include "fast_skip_list_stats.h"
 #include "rocksdb/memtablerep.h"
 #include "rocksdb/rocksdb_namespace.h"
@@ -33,100 +35,50 @@
 
 namespace fastskip {
 
-// The options of one factory, and so of every memtable that it makes. They are
-// fixed once the factory is made; a name that was once valid stays valid.
-struct FastSkipListOptions {
-  static const char* kName() { return "FastSkipListOptions"; }
-
-  static constexpr uint32_t kMinShards = 1;
-  static constexpr uint32_t kMaxShards = 1024;
-
-  enum class KeyOrder : uint8_t {
-    // "auto". Right under every comparator: short digests of the keys are used
-    // for as long as they agree with the comparator, and whatever is placed by
-    // them is checked with the comparator first.
-    kAuto,
-    // "bytewise". User keys order as BytewiseComparator() orders them; the
-    // checks are left out. DB::Open refuses any other comparator.
-    // DB::CreateColumnFamily does not ask the factory: there the caller
-    // vouches for the comparator.
-    kBytewise,
-    // "comparator". Digests are not even tried: for comparators that are known
-    // to order otherwise than by bytes, forward or backward.
-    kComparator,
-  };
-
-  // "shards": at most so many threads allocate at once from one memtable
-  // without contention, kMinShards to kMaxShards. A shard costs nothing before
-  // contention brings it into use.
-  uint32_t shards = 16;
-
-  // "key_order".
-  KeyOrder key_order = KeyOrder::kAuto;
-
-  // "max_entries": a memtable asks RocksDB for its flush once it holds so many
-  // entries, or write_buffer_size is reached, whichever comes first. 0 for no
-  // limit. RocksDB asks after each insert of a single writer. With concurrent
-  // ones it asks after each batch, acts on the answer in the next insert, and
-  // switches memtables before the next group of writes: up to four batches of
-  // each writer may be in it beyond the limit. A memtable that has reached the
-  // limit reports itself as full: until it is sealed, the property
-  // "rocksdb.cur-size-active-mem-table" and the others that it goes into show a
-  // full write buffer; so does a read-only database, which seals none. The
-  // WriteBufferManager, the sizes of sealed memtables and FastSkipStats show
-  // what there is.
-  uint64_t max_entries = 0;
-
-  // "backpressure_percent", 1 to 100: a memtable is under pressure
-  // (FastSkipStats) from this part of write_buffer_size or max_entries on. At
-  // more than 90 RocksDB may seal it for its memory before that.
-  uint32_t backpressure_percent = 90;
-
-  // "log_on_seal": each memtable that is sealed writes its statistics to
-  // RocksDB's LOG, one line of level INFO. (What WAL recovery flushes is not
-  // sealed before.)
-  bool log_on_seal = true;
-};
-
-// OK, or InvalidArgument that names the option and its value, or NotSupported
-// where this process uses addresses of more than 48 bits (a tagging allocator,
-// for example), which the list cannot hold.
-ROCKSDB_NAMESPACE::Status CheckFastSkipListOptions(
-    const FastSkipListOptions& options);
-
 struct FactoryState;
 
-// Makes FastSkipListRep, a lock-free block skip list, for each memtable.
+// Makes a lock-free block skip list for each memtable.
 //
-// Thread safety: every const method and CreateMemTableRep may be called by any
-// number of threads at once.
+// Thread safety: any number of threads may call the const methods and
+// CreateMemTableRep at once. The methods that change options (RocksDB's
+// Configurable) and PrepareOptions need the factory alone; RocksDB calls them
+// before it uses a factory.
+//
+// Lifetime: memtables may outlive their factory.
 class FastSkipListRepFactory : public ROCKSDB_NAMESPACE::MemTableRepFactory {
  public:
-  // The name that RocksDB writes to OPTIONS files: it never changes.
+  // RocksDB writes this name to OPTIONS files, so it never changes.
   static const char* kClassName() { return "FastSkipListRepFactory"; }
   static const char* kNickName() { return "fastskip"; }
 
-  // Impossible options are replaced by the nearest possible ones (a constructor
-  // cannot refuse, and DB::CreateColumnFamily does not ask), and the factory
-  // stays refused by PrepareOptions and ValidateOptions.
+  // A constructor cannot return a Status. Options out of range are replaced by
+  // the nearest ones in range, since DB::CreateColumnFamily uses a factory
+  // without validating it; PrepareOptions and ValidateOptions then return the
+  // error of the options that were given, for good.
   explicit FastSkipListRepFactory(
       const FastSkipListOptions& options = FastSkipListOptions());
 
   const char* Name() const override { return kClassName(); }
   const char* NickName() const override { return kNickName(); }
+  // One option a line. RocksDB writes it to its LOG.
   std::string GetPrintableOptions() const override;
 
-  // Both refuse what CheckFastSkipListOptions refuses. ValidateOptions, which
-  // DB::Open calls for each column family, also refuses key_order=bytewise
-  // beside a comparator that is not RocksDB's bytewise one, naming both.
+  // The errors of CheckFastSkipListOptions. RocksDB calls it after it has
+  // configured a factory from text.
   ROCKSDB_NAMESPACE::Status PrepareOptions(
       const ROCKSDB_NAMESPACE::ConfigOptions& config_options) override;
+  // The errors of CheckFastSkipListOptions, and InvalidArgument that names both
+  // for key_order=bytewise with a comparator other than RocksDB's bytewise one.
+  // DB::Open calls it for each column family; DB::CreateColumnFamily does not.
   ROCKSDB_NAMESPACE::Status ValidateOptions(
       const ROCKSDB_NAMESPACE::DBOptions& db_options,
       const ROCKSDB_NAMESPACE::ColumnFamilyOptions& cf_options) const override;
 
-  // `comparator` and `allocator` outlive the memtable; `logger`, which may be
-  // null, is written to when it is sealed.
+  // A memtable, which the caller deletes. REQUIRES, as RocksDB does it:
+  // `comparator` and `allocator` outlive the memtable. `logger` may be null;
+  // else it outlives the memtable too, which writes to it when it is sealed.
+  // `prefix_extractor` is not used. Without a `column_family_id`, statistics
+  // have kNoColumnFamily.
   ROCKSDB_NAMESPACE::MemTableRep* CreateMemTableRep(
       const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator& comparator,
       ROCKSDB_NAMESPACE::Allocator* allocator,
@@ -138,18 +90,23 @@ class FastSkipListRepFactory : public ROCKSDB_NAMESPACE::MemTableRepFactory {
       const ROCKSDB_NAMESPACE::SliceTransform* prefix_extractor,
       ROCKSDB_NAMESPACE::Logger* logger, uint32_t column_family_id) override;
 
+  // allow_concurrent_memtable_write works.
   bool IsInsertConcurrentlySupported() const override { return true; }
+  // The InsertKey methods return false for an entry whose user key and sequence
+  // number are there already.
   bool CanHandleDuplicatedKey() const override { return true; }
 
-  // Statistics of the live memtables of this factory: all, those of one column
-  // family (of every database that uses the factory), and each one for itself,
-  // the oldest first. GetFastSkipStats() tells databases apart.
+  // Statistics of this factory's live memtables: the sum of all, the sum of
+  // those with one column family ID (of every database that uses the factory),
+  // and each one by itself, the oldest first. GetFastSkipStats() distinguishes
+  // databases. Any thread, at any time; fast_skip_list_stats.h tells the cost.
   FastSkipStats GetStats() const;
   FastSkipStats GetStats(uint32_t column_family_id) const;
   std::vector<FastSkipStats> GetMemtableStats() const;
 
  protected:
-  // Names an unknown option; RocksDB alone would name "memtable_factory".
+  // InvalidArgument that names an option which does not exist. RocksDB's own
+  // error would name memtable_factory only.
   ROCKSDB_NAMESPACE::Status ConfigureOptions(
       const ROCKSDB_NAMESPACE::ConfigOptions& config_options,
       const std::unordered_map<std::string, std::string>& options,
@@ -163,20 +120,16 @@ class FastSkipListRepFactory : public ROCKSDB_NAMESPACE::MemTableRepFactory {
 
   ROCKSDB_NAMESPACE::Status Check() const;
 
-  const ROCKSDB_NAMESPACE::Status refusal_;  // of what the constructor got
+  // Of the options that the constructor was given.
+  const ROCKSDB_NAMESPACE::Status constructor_status_;
   FastSkipListOptions options_;
   const std::shared_ptr<FactoryState> state_;
 };
 
-// A new factory that the caller owns, as RocksDB's own New…RepFactory functions
-// return it: for memtable_factory.reset(). Never null; options that
-// CheckFastSkipListOptions refuses make DB::Open fail with its message.
+// A new factory, which the caller owns: for memtable_factory.reset(), as with
+// RocksDB's own New…RepFactory functions. Never null; options that
+// CheckFastSkipListOptions refuses make DB::Open fail with its error.
 ROCKSDB_NAMESPACE::MemTableRepFactory* NewFastSkipListRepFactory(
     const FastSkipListOptions& options = FastSkipListOptions());
-
-// Makes the names "fastskip" and "FastSkipListRepFactory" known to RocksDB, for
-// programs that link fastskip statically. Any thread, any number of times. The
-// shared library does this when it is loaded.
-void RegisterFastSkip();
 
 }  // namespace fastskip

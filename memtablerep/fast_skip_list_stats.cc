@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 #include "fast_skip_list_stats.h"
 
 #include <cinttypes>
@@ -8,10 +9,18 @@
 #include <utility>
 #include <vector>
 
+#include "factory_state.h"
+#include "fast_skip_list_factory.h"
 #include "live_memtables.h"
 #include "rep_comparator.h"
+#include "rocksdb/db.h"
+#include "rocksdb/options.h"
 
 namespace fastskip {
+
+using ROCKSDB_NAMESPACE::ColumnFamilyHandle;
+using ROCKSDB_NAMESPACE::DB;
+using ROCKSDB_NAMESPACE::Status;
 
 namespace {
 
@@ -20,7 +29,7 @@ double Ratio(uint64_t part, uint64_t whole, double of_nothing) {
                     : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-// With a point whatever the locale, as JSON wants it. REQUIRES: value >= 0
+// With a decimal point in every locale, as JSON requires. REQUIRES: value >= 0
 std::string Text(double value) {
   const auto thousandths = static_cast<uint64_t>(value * 1000 + 0.5);
   char text[32];
@@ -142,18 +151,27 @@ std::string FastSkipStats::ToJson() const {
   return text + "}";
 }
 
-void JudgePressure(FastSkipStats* stats) {
-  const auto reached = [&](uint64_t amount, uint64_t limit) {
-    return limit > 0 &&
-           static_cast<double>(amount) * 100 >=
-               static_cast<double>(limit) *
-                   static_cast<double>(stats->backpressure_percent);
-  };
-  const bool pressure =
-      stats->sealed == 0 &&
-      (reached(stats->memory_reserved, stats->write_buffer_size) ||
-       reached(stats->entries, stats->max_entries));
-  stats->under_pressure = pressure ? 1 : 0;
+Status GetFastSkipStats(DB* db, ColumnFamilyHandle* column_family,
+                        FastSkipStats* stats) {
+  const ROCKSDB_NAMESPACE::Options options = db->GetOptions(column_family);
+  const auto* const factory =
+      options.memtable_factory->CheckedCast<FastSkipListRepFactory>();
+  if (factory == nullptr) {
+    return Status::NotSupported(
+        std::string(FastSkipListRepFactory::kClassName()) +
+            " is not the memtable of column family " + column_family->GetName(),
+        options.memtable_factory->Name());
+  }
+  const MemtableOwner owner{column_family->GetID(), options.info_log.get()};
+  FastSkipStats sum;
+  for (FastSkipStats& memtable : factory->state_->memtables.GetStats(
+           [&](const MemtableOwner& other) { return other == owner; })) {
+    memtable.write_buffer_size = options.write_buffer_size;
+    SetUnderPressure(&memtable);
+    sum += memtable;
+  }
+  *stats = sum;
+  return Status::OK();
 }
 
 }  // namespace fastskip

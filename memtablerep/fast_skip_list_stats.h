@@ -3,16 +3,17 @@
 // Statistics of live memtables. Public: an application gets them
 //
 //   of one column family  GetFastSkipStats(db, column_family, &stats)
-//   of a factory          FastSkipListRepFactory::GetStats() and its relatives
-//                         (fast_skip_list_factory.h)
+//   of a factory          FastSkipListRepFactory::GetStats(), GetStats(ID) and
+//                         GetMemtableStats() (fast_skip_list_factory.h)
 //   from RocksDB's LOG    one line for each memtable that is sealed
 //
-// Thread safety: all of these may be called by any thread at any time, while
-// memtables are written, sealed and dropped. Writers are not slowed down: what
-// is counted is counted by them anyway or on rare paths, and the rest is found
-// out by the caller. A call costs the caller some microseconds for a live
-// memtable of 64 KB, some hundred for one of 64 MB; memtables that go away
-// meanwhile wait for it.
+// Thread safety: any thread may call these at any time, while memtables are
+// written, sealed and dropped.
+//
+// Cost: none for writers, which count on rare paths only, or count what they
+// need themselves. The caller computes the rest: microseconds for a live
+// memtable of 64 KB, some hundred microseconds for one of 64 MB. A memtable
+// that is dropped meanwhile waits for the call.
 #pragma once
 
 #include <cstdint>
@@ -30,104 +31,118 @@ class DB;
 
 namespace fastskip {
 
-// Of one memtable, or the sum of several. A plain value: not shared, it needs
-// no synchronisation. Counts are exact for a memtable at rest; beside writers,
-// each field is as of some moment of the call, not all of the same one.
+// Statistics of one memtable, or the sum of several. A plain value, without
+// synchronisation of its own.
+//
+// Counts of a memtable at rest are exact. While it is written, each field is a
+// value from some moment of the call, and not all from the same moment.
 struct FastSkipStats {
   static constexpr uint32_t kNoColumnFamily = UINT32_MAX;
 
-  // The column family's ID; kNoColumnFamily for a sum over several, and for a
-  // memtable that was made without one.
+  // The column family's ID. kNoColumnFamily for a sum over several column
+  // families, and for a memtable that was made without an ID.
   uint32_t column_family_id = kNoColumnFamily;
 
-  // --- What is summed: counts of memtables. For one memtable, 1 and 0 or 1.
+  // --- Memtables. For one memtable the first is 1, the others are 0 or 1.
 
+  // Number of memtables in this sum.
   uint64_t memtables = 0;
-  // Of these, sealed: full, read-only, on the way to a file.
+  // Of these, sealed: read-only, waiting for a flush or being flushed.
   uint64_t sealed = 0;
-  // Of these, under pressure: not sealed, and at backpressure_percent or more
-  // of write_buffer_size (counted by memory_reserved) or of max_entries.
+  // Of these, not sealed and at backpressure_percent or more of max_entries, or
+  // of write_buffer_size in memory_reserved.
   uint64_t under_pressure = 0;
 
-  // --- Memory, in bytes. What RocksDB keeps beside the entries (range
-  // deletions, Bloom filter) is not in it.
+  // --- Memory, in bytes. Not what RocksDB keeps beside the entries: range
+  // deletions, the memtable's Bloom filter.
 
-  // Taken from RocksDB's allocator, which the WriteBufferManager knows of.
+  // Taken from RocksDB's allocator, and so known to the WriteBufferManager.
   uint64_t memory_reserved = 0;
-  // Of that, still free for entries in the chunks that are being filled.
+  // The part of memory_reserved that is free for entries, in the chunks that
+  // are being filled.
   uint64_t memory_idle = 0;
-  // Of that, in use or unusable: entries, blocks, ends of filled chunks.
+  // The rest of memory_reserved: entries, blocks, unusable ends of full chunks.
   uint64_t memory_used = 0;
-  // The part of memory_reserved that is used, 0 to 1; 1 for no memory.
+  // memory_used / memory_reserved, 0 to 1; 1 when nothing is reserved.
   double Utilisation() const;
 
-  // --- Entries: puts, deletes, merges and the like. Range deletions are kept
-  // by RocksDB itself.
+  // --- Entries: puts, deletes, merges and whatever else RocksDB inserts. It
+  // keeps range deletions in a table of its own.
 
-  // Entries held. One whose insert is under way counts.
+  // Entries in the memtable, those whose insert is under way included.
   uint64_t entries = 0;
-  // `entries` and refused duplicates (same user key and sequence number).
+  // `entries` and the duplicates that were refused (same user key and sequence
+  // number as an entry in the memtable).
   uint64_t insert_attempts = 0;
-  // Bytes of a user key, with its timestamp where there are such: the mean of
-  // up to 64 entries drawn at random from each memtable.
+  // Mean size of a user key in bytes, its timestamp included. An estimate, from
+  // up to 64 random entries of each memtable.
   double average_key_size = 0;
-  // Bytes of a value: the mean of all entries, less average_key_size and what
-  // RocksDB encodes with it. Takes in the checksum that
+  // Mean size of a value in bytes: the mean size of all entries less that of
+  // the encoded keys, so an estimate too. Includes the checksum that
   // memtable_protection_bytes_per_key adds.
   double average_value_size = 0;
 
   // --- The list.
 
-  uint64_t leaf_blocks = 0;   // blocks that hold entries
-  uint64_t index_blocks = 0;  // blocks above them
-  uint64_t leaf_slots = 0;    // entries that leaf_blocks have room for
-  uint64_t levels = 0;        // of the highest list, its leaves included
-  uint64_t splits = 0;        // blocks split, on every level
-  // Times a writer had to look again because another one was faster.
+  // Blocks that hold entries, and blocks of the levels above.
+  uint64_t leaf_blocks = 0;
+  uint64_t index_blocks = 0;
+  // Entries that fit in leaf_blocks.
+  uint64_t leaf_slots = 0;
+  // Levels, the leaves included; in a sum, the largest of any memtable.
+  uint64_t levels = 0;
+  // Blocks that were split, on all levels.
+  uint64_t splits = 0;
+  // How often a writer retried because another writer changed the same word.
   uint64_t cas_retries = 0;
-  // Blocks that the levels above never learnt of, for want of memory: found all
-  // the same, a step later each.
+  // Blocks that are not posted in the level above, because there was no memory
+  // for it. Searches still find them, one step later.
   uint64_t unposted_blocks = 0;
-  // Memtables that order by the comparator alone (key_order).
+  // Memtables that order by labels: the comparator contradicted the digests, or
+  // key_order is "comparator".
   uint64_t label_ordered = 0;
   // Calls of RocksDB's comparator, by writes and reads. Always 0 unless
-  // fastskip was built with CMake's -DFASTSKIP_COUNT_COMPARISONS=ON (see
-  // CountsComparisons); tools/fastskip_stats is always built so.
+  // CountsComparisons(): a shared counter slows writers down.
   uint64_t comparator_calls = 0;
-  // How full the leaves are, 0 to 1; 0 without any.
+  // entries / leaf_slots, 0 to 1; 0 without leaves.
   double Fill() const;
 
-  // --- The limits that under_pressure goes by. In a sum, those of the
-  // memtables that share them, and 0 where they differ.
+  // --- The limits behind under_pressure. In a sum: the value that all its
+  // memtables share, 0 when they differ.
 
-  // Bytes. From the database at the call (GetFastSkipStats), else as DB::Open
-  // last told the factory; 0 when that is unknown (CreateColumnFamily tells
-  // nothing), or was different for column families that share the factory:
-  // then memory makes no pressure.
+  // Bytes. From GetFastSkipStats, the database's value at the call; from a
+  // factory, the value of the options that DB::Open validated. 0 when there was
+  // no such value (CreateColumnFamily validates nothing) or when column
+  // families that share the factory differ: under_pressure then disregards
+  // memory.
   uint64_t write_buffer_size = 0;
-  uint64_t max_entries = 0;           // the option; 0 for no limit
-  uint64_t backpressure_percent = 0;  // the option
+  // FastSkipListOptions::max_entries; 0: no limit.
+  uint64_t max_entries = 0;
+  // FastSkipListOptions::backpressure_percent.
+  uint64_t backpressure_percent = 0;
 
-  // Whether this build counts comparator_calls.
+  // Whether this build counts comparator_calls: fastskip was built with CMake's
+  // -DFASTSKIP_COUNT_COMPARISONS=ON, as the program fastskip_stats always is.
   static bool CountsComparisons();
 
-  // Adds the memtables that `other` tells of.
+  // Adds the memtables of `other`. Means are weighted by insert_attempts.
   FastSkipStats& operator+=(const FastSkipStats& other);
 
-  // Every field and ratio by name, in the order above; values are numbers. No
-  // column_family_id where there is none, no comparator_calls where they are
-  // not counted.
+  // Every field and ratio by name, in the order above; values are numbers.
+  // Without column_family_id for kNoColumnFamily, and without comparator_calls
+  // unless CountsComparisons().
   std::vector<std::pair<std::string, std::string>> Fields() const;
-  // "memtables=1 sealed=0 …", in one line.
+  // Fields() in one line: "memtables=1 sealed=0 …".
   std::string ToString() const;
-  // One JSON object in one line: {"memtables":1,"sealed":0,…}.
+  // Fields() as one JSON object, in one line: {"memtables":1,"sealed":0,…}.
   std::string ToJson() const;
 };
 
-// Of the live memtables of one column family, the active one and those waiting
-// for their flush or still read; with the write_buffer_size that it has now.
-// Other databases that share the factory do not count, unless they also share
-// the info_log. NotSupported when the column family has another memtable.
+// Sets `*stats` to the sum over the live memtables of one column family: the
+// active one, those that wait for a flush, and flushed ones that are still
+// read. Other databases that share the factory are not included, unless they
+// also share the info_log. NotSupported, and `*stats` as it was, when the
+// column family has another memtable.
 ROCKSDB_NAMESPACE::Status GetFastSkipStats(
     ROCKSDB_NAMESPACE::DB* db,
     ROCKSDB_NAMESPACE::ColumnFamilyHandle* column_family, FastSkipStats* stats);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the memtables of one factory know of each other: which of them are
-// alive, and how large write buffers are.
+// LiveMemtables: which memtables of one factory are alive, for statistics.
+//
+// Thread safety: any number of threads. A writer of entries never comes here:
+// the mutex is taken when a memtable is made or dropped and when statistics are
+// requested, and is released while a memtable gathers its statistics.
 #pragma once
 
 #include <condition_variable>
@@ -11,13 +14,16 @@
 #include <vector>
 
 #include "fast_skip_list_stats.h"
-#include "rocksdb/options.h"
 #include "rocksdb/rocksdb_namespace.h"
+
+namespace ROCKSDB_NAMESPACE {
+class Logger;
+}  // namespace ROCKSDB_NAMESPACE
 
 namespace fastskip {
 
-// Whose memtable it is. Memtables are made for a column family by number, which
-// is no more than a number; the logger tells databases apart.
+// Whose memtable it is. RocksDB makes a memtable for a column family ID, which
+// several databases may use; the logger distinguishes the databases.
 struct MemtableOwner {
   uint32_t column_family_id = FastSkipStats::kNoColumnFamily;
   ROCKSDB_NAMESPACE::Logger* logger = nullptr;
@@ -27,35 +33,10 @@ struct MemtableOwner {
   }
 };
 
-// The sizes of write buffers, as far as a factory learns them: from the options
-// that DB::Open has it validate. Any thread.
-class WriteBufferSizes {
- public:
-  void Note(const ROCKSDB_NAMESPACE::ColumnFamilyOptions& options);
-
-  // write_buffer_size of all column families noted; 0 when there is none, or
-  // when they differ.
-  uint64_t common() const;
-  // A memtable of so many bytes is full in each column family noted; for none,
-  // in one with RocksDB's default write_buffer_size.
-  uint64_t surely_full() const;
-
- private:
-  mutable std::mutex mutex_;
-  bool noted_ = false;
-  uint64_t common_ = 0;
-  uint64_t surely_full_ = 0;
-};
-
-// The live memtables of one factory.
-//
-// Thread safety: any number of threads. A writer of entries never comes here:
-// the mutex is taken when a memtable is made, dropped or asked for statistics,
-// and never while statistics are gathered.
 class LiveMemtables {
  public:
-  // One of them. Lives in the memtable's own memory, so that it costs nothing
-  // on the heap.
+  // A memtable on the list, linked through the memtable's own memory: it costs
+  // nothing on the heap.
   class Member {
    public:
     explicit Member(const MemtableOwner& owner) : owner_(owner) {}
@@ -65,7 +46,8 @@ class LiveMemtables {
     const MemtableOwner& owner() const { return owner_; }
 
     virtual FastSkipStats GetStats() const = 0;
-    // RocksDB has made a memtable for the same owner.
+    // RocksDB has made another memtable for the same owner. Called under the
+    // mutex.
     virtual void OnSuccessor() = 0;
 
    protected:
@@ -74,24 +56,26 @@ class LiveMemtables {
    private:
     friend class LiveMemtables;
     const MemtableOwner owner_;
+    // Under the mutex:
     Member* next_ = nullptr;
     Member* previous_ = nullptr;
-    int readers_ = 0;  // under the mutex
+    int readers_ = 0;  // calls of GetStats under way
   };
 
   LiveMemtables() = default;
   LiveMemtables(const LiveMemtables&) = delete;
   LiveMemtables& operator=(const LiveMemtables&) = delete;
 
-  // Tells the others of the same owner of their successor. REQUIRES: `member`
-  // is complete; its owner calls Remove before it destroys it.
+  // Calls OnSuccessor of the live members with the same owner. REQUIRES:
+  // `member` is fully constructed, and Remove is called before it is destroyed.
   void Add(Member* member);
-  // Waits until nobody asks it for statistics.
+  // Waits until no call of its GetStats is under way.
   void Remove(Member* member);
 
-  // The statistics of those that `wanted` is true for, the oldest first.
+  // The statistics of the memtables for whose owner `is_wanted` is true, the
+  // oldest first. `is_wanted` is called under the mutex.
   std::vector<FastSkipStats> GetStats(
-      const std::function<bool(const MemtableOwner&)>& wanted) const;
+      const std::function<bool(const MemtableOwner&)>& is_wanted) const;
 
  private:
   mutable std::mutex mutex_;
@@ -100,13 +84,8 @@ class LiveMemtables {
   Member* last_ = nullptr;
 };
 
-// Sets under_pressure by what the other fields say of one memtable.
-void JudgePressure(FastSkipStats* stats);
-
-// Outlives the factory, for the sake of memtables that do.
-struct FactoryState {
-  WriteBufferSizes write_buffer_sizes;
-  LiveMemtables memtables;
-};
+// Sets under_pressure of `stats`, which are of one memtable, from its sizes and
+// limits.
+void SetUnderPressure(FastSkipStats* stats);
 
 }  // namespace fastskip

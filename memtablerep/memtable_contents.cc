@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 #include "memtable_contents.h"
 
 #include <algorithm>
@@ -8,7 +9,9 @@
 #include <string>
 
 #include "list/block_skip_list_iterator.h"
+#include "list/key.h"
 #include "list/random_bits.h"
+#include "list/varint.h"
 #include "rocksdb/env.h"
 
 namespace fastskip {
@@ -16,37 +19,19 @@ namespace fastskip {
 namespace {
 
 constexpr uint64_t kSampledKeys = 64;
-constexpr uint64_t kTagBytes = 8;  // sequence number and type, behind the key
+constexpr size_t kTagBytes = 8;  // sequence number and type
 
-uint64_t VarintLength(uint64_t value) {
-  uint64_t length = 1;
-  for (; value >= 0x80; value >>= 7) ++length;
-  return length;
-}
-
-// Of the internal key that begins an entry. The only part of an entry that is
-// looked at: RocksDB changes values in place under inplace_update_support.
-uint64_t InternalKeySize(const char* entry) {
-  uint64_t size = 0;
-  for (int shift = 0; shift <= 28; shift += 7) {
-    const auto byte = static_cast<unsigned char>(*entry++);
-    size |= uint64_t{byte & 0x7fu} << shift;
-    if (byte < 0x80) break;
-  }
-  return size;
-}
-
-// How long a value is that takes `bytes` together with its length.
+// The size of a value that takes `bytes` together with its length.
 double ValueSize(double bytes) {
   double size = bytes;
   for (int i = 0; i < 2; ++i) {
     size = bytes - static_cast<double>(VarintLength(
-                       size > 0 ? static_cast<uint64_t>(size) : 0));
+                       size > 0 ? static_cast<uint32_t>(size) : 0));
   }
   return size > 0 ? size : 0;
 }
 
-// Itself, wherever its memory begins.
+// The object, and the padding before it where its memory is not aligned.
 constexpr size_t kOwnBytes =
     sizeof(MemtableContents) + alignof(MemtableContents) - 1;
 
@@ -80,7 +65,7 @@ MemtableContents::MemtableContents(ChunkSource* source,
 }
 
 void MemtableContents::Seal() {
-  // RocksDB may say it twice.
+  // RocksDB may call MarkReadOnly twice.
   if (sealed_.exchange(true, std::memory_order_relaxed) || !log_on_seal_ ||
       owner().logger == nullptr) {
     return;
@@ -89,14 +74,14 @@ void MemtableContents::Seal() {
                           GetStats().ToString().c_str());
 }
 
-size_t MemtableContents::AskForFlush() {
+size_t MemtableContents::RequestFlush() {
   const uint64_t attempts = arena.ApproximateEntries();
   if (!limit_.IsReachedBy(attempts) || sealed_.load(std::memory_order_relaxed))
     return 0;
   const uint64_t duplicates = list.GetStats().duplicates;
   if (!limit_.IsReachedBy(attempts - duplicates)) return 0;
-  return limit_.Ask(attempts, kOwnBytes + arena.reserved(),
-                    factory_->write_buffer_sizes.surely_full());
+  return limit_.Request(attempts, kOwnBytes + arena.reserved(),
+                        factory_->write_buffer_sizes.surely_full());
 }
 
 FastSkipStats MemtableContents::GetStats() const {
@@ -123,24 +108,26 @@ FastSkipStats MemtableContents::GetStats() const {
   stats.insert_attempts = of_arena.entries;
   stats.entries =
       of_arena.entries - std::min(of_arena.entries, of_list.duplicates);
-  AddSizes(of_arena.entry_bytes, &stats);
+  AddMeanSizes(of_arena.entry_bytes, &stats);
 
   stats.write_buffer_size = factory_->write_buffer_sizes.common();
   stats.max_entries = limit_.max();
   stats.backpressure_percent = backpressure_percent_;
-  JudgePressure(&stats);
+  SetUnderPressure(&stats);
   return stats;
 }
 
-// Keys are sampled, the bytes of all entries together are known: the rest are
-// values.
-void MemtableContents::AddSizes(uint64_t entry_bytes,
-                                FastSkipStats* stats) const {
+// The bytes of all entries are known, and a sample gives those of the keys: the
+// rest are values. Reads nothing of an entry but its key: RocksDB changes
+// values in place under inplace_update_support.
+void MemtableContents::AddMeanSizes(uint64_t entry_bytes,
+                                    FastSkipStats* stats) const {
   uint64_t sampled = 0, key_bytes = 0, encoded_bytes = 0;
   const auto take = [&](const char* entry) {
-    const uint64_t size = InternalKeySize(entry);
-    key_bytes += size - kTagBytes;
-    encoded_bytes += VarintLength(size) + size;
+    const Key key = DecodeKey(entry);
+    const size_t size = key.size + kTagBytes;
+    key_bytes += key.size;
+    encoded_bytes += VarintLength(static_cast<uint32_t>(size)) + size;
     return ++sampled < kSampledKeys;
   };
   if (stats->entries <= kSampledKeys) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What one memtable consists of: arena and list, what its writer remembers, and
-// what it tells of itself.
+// MemtableContents: what one memtable consists of. Arena and list, its writer's
+// finger, its statistics, and the request for its flush.
 //
-// Thread safety: arena, list and every method here take any number of threads;
-// the finger belongs to the one writer of a memtable that is not written
-// concurrently. Construction and destruction need the memtable alone.
+// Thread safety: any number of threads may use the arena, the list and every
+// method here. The finger belongs to the one writer of a memtable that is not
+// written concurrently. Construction and destruction need the object alone.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,8 @@
 #include <memory>
 
 #include "entry_limit.h"
-#include "fast_skip_list_factory.h"
+#include "factory_state.h"
+#include "fast_skip_list_options.h"
 #include "fast_skip_list_stats.h"
 #include "list/block_skip_list.h"
 #include "list/sharded_arena.h"
@@ -25,9 +26,11 @@ namespace fastskip {
 
 class MemtableContents final : private LiveMemtables::Member {
  public:
-  // In memory of `source`: a memtable then takes no more of the heap than one
-  // of skip_list, and the WriteBufferManager sees all of it. The source frees
-  // it; whoever made it calls the destructor. `comparator` outlives it.
+  // Makes one in memory of `source`, which frees that memory, so the caller
+  // calls the destructor alone. The memtable then takes no more of the heap
+  // than RocksDB's skip_list does, and the WriteBufferManager sees all of it.
+  // `source`, `comparator` and the owner's logger outlive it. Throws what the
+  // source throws.
   static MemtableContents* Make(ChunkSource* source,
                                 const RepComparator* comparator,
                                 const FastSkipListOptions& options,
@@ -35,11 +38,12 @@ class MemtableContents final : private LiveMemtables::Member {
                                 const std::shared_ptr<FactoryState>& factory);
   ~MemtableContents() { factory_->memtables.Remove(this); }
 
-  // Bytes to report to RocksDB beyond what its arena has handed out: none, but
-  // for a memtable that asks for its flush (entry_limit.h).
-  size_t UnaccountedBytes() { return limit_.max() == 0 ? 0 : AskForFlush(); }
+  // Bytes to report to RocksDB beyond those that its allocator knows: none,
+  // unless the memtable requests its flush (entry_limit.h).
+  size_t UnaccountedBytes() { return limit_.max() == 0 ? 0 : RequestFlush(); }
 
-  // No insert begins any more. The first call writes a line to LOG.
+  // No insert begins any more. The first call writes the statistics to
+  // RocksDB's LOG, if log_on_seal; further calls do nothing.
   void Seal();
 
   ShardedArena arena;
@@ -53,10 +57,10 @@ class MemtableContents final : private LiveMemtables::Member {
                    const std::shared_ptr<FactoryState>& factory);
 
   FastSkipStats GetStats() const override;
-  void OnSuccessor() override { limit_.KeepQuiet(arena.ApproximateEntries()); }
+  void OnSuccessor() override { limit_.Withdraw(arena.ApproximateEntries()); }
 
-  size_t AskForFlush();
-  void AddSizes(uint64_t entry_bytes, FastSkipStats* stats) const;
+  size_t RequestFlush();
+  void AddMeanSizes(uint64_t entry_bytes, FastSkipStats* stats) const;
 
   const RepComparator* const comparator_;
   const std::shared_ptr<FactoryState> factory_;

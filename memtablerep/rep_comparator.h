@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// RocksDB's order of entries, as the list asks for it. Thread safety: any
-// number of threads, as RocksDB's comparator.
+// RepComparator: RocksDB's comparator behind the list's EntryComparator.
+// Thread safety: any number of threads, as for RocksDB's comparator.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
-#include "fast_skip_list_factory.h"
-#include "list/block_search.h"
+#include "fast_skip_list_options.h"
+#include "list/block_ordering.h"
 #include "rocksdb/comparator.h"
 #include "rocksdb/memtablerep.h"
 #include "rocksdb_compat.h"
 
 namespace fastskip {
 
-// A counter that all threads share slows them down: only builds that ask for it
-// count.
+// Whether calls are counted. All threads share the counter, which slows them
+// down, so only builds with FASTSKIP_COUNT_COMPARISONS have one.
 #ifdef FASTSKIP_COUNT_COMPARISONS
 constexpr bool kCountComparisons = true;
 #else
 constexpr bool kCountComparisons = false;
 #endif
 
+// `comparator` outlives it.
 class RepComparator final : public EntryComparator {
  public:
   explicit RepComparator(
@@ -35,6 +36,7 @@ class RepComparator final : public EntryComparator {
   }
 
 #ifdef FASTSKIP_COUNT_COMPARISONS
+  // Calls so far; 0 unless kCountComparisons.
   uint64_t calls() const { return calls_.load(std::memory_order_relaxed); }
 
  private:
@@ -49,11 +51,12 @@ class RepComparator final : public EntryComparator {
   const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator& comparator_;
 };
 
-// What the list may assume of `comparator`.
-inline KeyOrder KeyOrderFor(
-    FastSkipListOptions::KeyOrder order,
+// What the list may assume of `comparator`: what the option says, and for kAuto
+// what fastskip can find out (rocksdb_compat.h).
+inline KeyOrder KnownOrderOf(
+    FastSkipListOptions::KeyOrder option,
     const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator& comparator) {
-  switch (order) {
+  switch (option) {
     case FastSkipListOptions::KeyOrder::kBytewise:
       return KeyOrder::kBytewise;
     case FastSkipListOptions::KeyOrder::kComparator:
@@ -61,11 +64,11 @@ inline KeyOrder KeyOrderFor(
     case FastSkipListOptions::KeyOrder::kAuto:
       break;
   }
-  if (compat::IsKnownToGoBy(ROCKSDB_NAMESPACE::BytewiseComparator(),
+  if (compat::IsKnownToWrap(ROCKSDB_NAMESPACE::BytewiseComparator(),
                             comparator)) {
     return KeyOrder::kBytewise;
   }
-  if (compat::IsKnownToGoBy(ROCKSDB_NAMESPACE::ReverseBytewiseComparator(),
+  if (compat::IsKnownToWrap(ROCKSDB_NAMESPACE::ReverseBytewiseComparator(),
                             comparator)) {
     return KeyOrder::kReverse;
   }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Everything that depends on the version of RocksDB, or on whether fastskip is
-// built inside RocksDB's source tree (where internal headers can be included)
-// or against an installed RocksDB (public headers alone). Nothing else in
-// fastskip tests for either. RocksDB 7.8 to 11.9.
+// Everything that depends on RocksDB's version (7.8 to 11.9), or on whether
+// fastskip is built inside RocksDB's source tree, with its internal headers, or
+// against an installed RocksDB, with public headers alone. No other file of
+// fastskip tests for either.
+//
+// Thread safety: any thread.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +23,8 @@
   (ROCKSDB_MAJOR > (major) ||                   \
    (ROCKSDB_MAJOR == (major) && ROCKSDB_MINOR >= (minor)))
 
-// `override` where RocksDB declares the method, nothing where it is a method of
-// ours that RocksDB does not know (yet, or any more):
+// `override` where RocksDB's MemTableRep or its Iterator declares the method,
+// nothing in versions that do not have it (yet, or any more):
 //   9.6           GetAndValidate, SeekAndValidate, NextAndValidate,
 //                 PrevAndValidate
 //   9.6 to 10.6   GetAndValidate and SeekAndValidate without, and
@@ -49,9 +51,9 @@
 #define FASTSKIP_OVERRIDE_11_1
 #endif
 
-// Inside RocksDB's tree all three are found; db/lookup_key.h and
-// memory/arena.h are RocksDB's alone. Define FASTSKIP_IN_TREE to 0 or 1 where
-// the include path misleads.
+// Whether this is a build inside RocksDB's source tree: only there are all
+// three headers found. Define FASTSKIP_IN_TREE to 0 or 1 where the include path
+// misleads.
 #ifndef FASTSKIP_IN_TREE
 #if __has_include("db/memtable.h") && __has_include(            \
                                           "db/lookup_key.h") && \
@@ -72,14 +74,13 @@
 #else
 
 namespace ROCKSDB_NAMESPACE {
-// Installed headers only name this class. Its one method that an iterator
-// needs is exported by librocksdb, with this signature in every version from
-// 7.8 to 11.9. Declaring it here is sound for a call: a call through a pointer
-// to a non-virtual method needs the mangled name (class, method and parameter
-// types) and passes `this`; it reads no vtable and depends on no member. The
-// method is virtual in RocksDB, but nothing derives from Arena there, so the
-// direct call reaches the right one. Objects of this class are only ever
-// pointed to; this declaration must never be used to make, copy or destroy one.
+// Installed headers only name this class. An iterator needs one method of it,
+// which librocksdb exports with this signature from 7.8 to 11.9. Declaring it
+// here is sound for a call: a call of a non-virtual method needs the mangled
+// name (class, method and parameter types) and passes `this`; it reads no
+// vtable and depends on no member. The method is virtual in RocksDB, but
+// nothing derives from Arena there, so the direct call reaches the right one.
+// Never make, copy or destroy an object through this declaration.
 class Arena {
  public:
   Arena() = delete;
@@ -93,18 +94,20 @@ class Arena {
 namespace fastskip {
 namespace compat {
 
-// Before 9.2 a memtable with memtable_insert_with_hint_prefix_extractor hands
-// the hints of its point table to the table of range deletions and back
-// (RocksDB pull request 12558): then they must be neither read nor written.
+// Whether a hint of memtable_insert_with_hint_prefix_extractor belongs to one
+// table. Before 9.2 (RocksDB pull request 12558) a memtable passes the hints of
+// its table of entries to its table of range deletions and back; such hints
+// must be neither read nor written.
 constexpr bool kPrefixHintsAreOfOneTable = FASTSKIP_ROCKSDB_AT_LEAST(9, 2);
 
-// The check of one entry that RocksDB hands to validating reads; it may be
-// empty. The second argument: whether the message may show keys.
+// The check of one entry, such as its checksum, that RocksDB passes to
+// validating reads; may be empty. `show_keys`: whether the message may show
+// keys.
 using EntryCheck =
-    std::function<ROCKSDB_NAMESPACE::Status(const char* entry, bool show)>;
+    std::function<ROCKSDB_NAMESPACE::Status(const char* entry, bool show_keys)>;
 
-// `bytes` bytes for an iterator, aligned for any fundamental type, that live
-// as long as `arena`.
+// Memory for an iterator, aligned for any fundamental type, that lives as long
+// as `arena`.
 inline void* AllocateFromArena(ROCKSDB_NAMESPACE::Arena* arena, size_t bytes) {
   return arena->AllocateAligned(bytes, 0, nullptr);
 }
@@ -116,12 +119,12 @@ inline const char* EncodedLookupKey(const ROCKSDB_NAMESPACE::LookupKey& key) {
   return key.memtable_key().data();
 }
 
-// Whether `comparator` is RocksDB's own around `user_comparator`. The tree may
-// be built without type information: two objects of exactly the same class are
-// told by their vtable pointers, which every supported ABI keeps in the first
-// word. (A vtable that exists twice would be answered with false, which is
-// always safe.)
-inline bool IsKnownToGoBy(
+// Whether `comparator` is known to be RocksDB's own, wrapping
+// `user_comparator`; false is always safe. RocksDB may be built without type
+// information, so this compares vtable pointers, which every supported ABI
+// keeps in the first word, with that of an object of the expected class. Should
+// that class have two vtables, the result is false.
+inline bool IsKnownToWrap(
     const ROCKSDB_NAMESPACE::Comparator* user_comparator,
     const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator& comparator) {
   using ROCKSDB_NAMESPACE::BytewiseComparator;
@@ -142,10 +145,10 @@ inline bool IsKnownToGoBy(
 
 #else  // !FASTSKIP_IN_TREE
 
-// Gets the key out of a LookupKey, whose class installed headers only name.
-// MemTableRep::Get, which is public, seeks an iterator of the rep that it is
-// called on, giving Seek the encoded key. This rep, without entries, exists
-// for that one call: its iterator notes the key and is never valid.
+// Reads the key of a LookupKey, whose class installed headers only name. Public
+// MemTableRep::Get makes an iterator of its rep and passes the encoded key to
+// Seek. This rep has no entries and exists for that one call: its iterator
+// records the key and is never valid.
 class LookupKeyReader final : public ROCKSDB_NAMESPACE::MemTableRep {
  public:
   LookupKeyReader() : MemTableRep(nullptr) {}
@@ -156,7 +159,7 @@ class LookupKeyReader final : public ROCKSDB_NAMESPACE::MemTableRep {
   }
 
   Iterator* GetIterator(ROCKSDB_NAMESPACE::Arena*) override {
-    return new (iterator_) NotingIterator(&memtable_key_);
+    return new (iterator_) KeyRecorder(&memtable_key_);
   }
 
   void Insert(ROCKSDB_NAMESPACE::KeyHandle) override {}
@@ -165,11 +168,11 @@ class LookupKeyReader final : public ROCKSDB_NAMESPACE::MemTableRep {
 
  private:
   // MemTableRep::Get neither destroys nor frees its iterator. This one owns
-  // nothing and lies in the reader, so nothing is leaked; and a RocksDB that
-  // deletes it finds a deallocation function that does nothing.
-  class NotingIterator final : public Iterator {
+  // nothing and lies in the reader, so nothing leaks; should RocksDB delete it,
+  // its deallocation function does nothing.
+  class KeyRecorder final : public Iterator {
    public:
-    explicit NotingIterator(const char** key) : key_(key) {}
+    explicit KeyRecorder(const char** key) : key_(key) {}
     static void* operator new(size_t, void* place) { return place; }
     static void operator delete(void*) {}
     static void operator delete(void*, void*) {}
@@ -190,15 +193,15 @@ class LookupKeyReader final : public ROCKSDB_NAMESPACE::MemTableRep {
   };
 
   const char* memtable_key_ = nullptr;
-  alignas(NotingIterator) char iterator_[sizeof(NotingIterator)];
+  alignas(KeyRecorder) char iterator_[sizeof(KeyRecorder)];
 };
 
 inline const char* EncodedLookupKey(const ROCKSDB_NAMESPACE::LookupKey& key) {
   return LookupKeyReader().Read(key);
 }
 
-// Public headers do not tell which user comparator stands behind this one.
-inline bool IsKnownToGoBy(
+// Public headers do not show which user comparator this one wraps.
+inline bool IsKnownToWrap(
     const ROCKSDB_NAMESPACE::Comparator*,
     const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator&) {
   return false;

@@ -5,22 +5,23 @@
 #include <algorithm>
 #include <string>
 
+#include "list/varint.h"
 #include "rocksdb/slice.h"
 
 namespace fastskip {
 
-using ROCKSDB_NAMESPACE::GetLengthPrefixedSlice;
 using ROCKSDB_NAMESPACE::Slice;
 using ROCKSDB_NAMESPACE::Status;
 
 namespace {
 
-// The bytes of the internal key, for a message. The length is as suspect as
-// the key, so only so many bytes are read.
+// The bytes of the internal key in hexadecimal, for a message. The length may
+// be as corrupt as the key, so at most kMaxBytes are read.
 std::string ShowKey(const char* entry) {
-  constexpr size_t kMostBytes = 64;
-  const Slice key = GetLengthPrefixedSlice(entry);
-  return Slice(key.data(), std::min(key.size(), kMostBytes)).ToString(true);
+  constexpr uint32_t kMaxBytes = 64;
+  uint32_t length;
+  const char* const key = DecodeVarint32(entry, &length);
+  return Slice(key, std::min(length, kMaxBytes)).ToString(true);
 }
 
 Status OutOfOrder(const char* a, const char* b, bool show_keys) {
@@ -29,7 +30,7 @@ Status OutOfOrder(const char* a, const char* b, bool show_keys) {
   return Status::Corruption(message);
 }
 
-Status LedAstray(const char* target, bool show_keys) {
+Status Misled(const char* target, bool show_keys) {
   std::string message = "fastskip: a search in a memtable went astray";
   if (show_keys) message += ": " + ShowKey(target);
   return Status::Corruption(message);
@@ -45,28 +46,29 @@ Status ValidatingCursor::Seek(const char* target, const ReadChecks& checks) {
     iter_.Seek(target);
     return Status::OK();
   }
-  // An insert between the walk and the search after it may come to lie between
-  // the target and the walk's answer: then both are right, and the walk is
-  // repeated. In an intact list each round needs such an insert.
-  constexpr int kMostRounds = 1000;
-  for (int round = 0; round < kMostRounds; ++round) {
-    const char* answer = nullptr;
+  // An entry inserted between the walk and the search behind it may lie between
+  // the target and the walk's result: then both are right, and the walk is
+  // repeated. In an intact list each further round needs such an insert.
+  constexpr int kMaxRounds = 1000;
+  for (int round = 0; round < kMaxRounds; ++round) {
+    const char* result = nullptr;
     Status status = SeekLeftOf(target, checks.show_keys);
-    if (status.ok()) status = WalkTo(target, checks, &answer);
+    if (status.ok()) status = WalkTo(target, checks, &result);
     if (!status.ok()) return Fail(status);
     iter_.Seek(target);
     const char* const found = iter_.Valid() ? iter_.key() : nullptr;
-    if (found == answer) return Status::OK();
+    if (found == result) return Status::OK();
     const bool may_be_new =
         found != nullptr &&
-        (answer == nullptr || comparator_->Compare(found, answer) < 0);
+        (result == nullptr || comparator_->Compare(found, result) < 0);
     if (!may_be_new) break;
   }
-  return Fail(LedAstray(target, checks.show_keys));
+  return Fail(Misled(target, checks.show_keys));
 }
 
-// To kNeighbours entries left of where a search for `target` ends, and further
-// while that is not below `target`; to the first entry when there are fewer.
+// Moves kNeighbours entries back from the result of a search for `target`, and
+// further while the entry there is not below `target`; to the first entry when
+// there are fewer.
 Status ValidatingCursor::SeekLeftOf(const char* target, bool show_keys) {
   Status status;
   int steps = 0;
@@ -85,15 +87,15 @@ Status ValidatingCursor::SeekLeftOf(const char* target, bool show_keys) {
   return status;
 }
 
-// Prev, checked. A step back across the edge of a block is a search for the
-// key of the entry that it leaves; when that key is bad, it may lead anywhere.
-// Steps forward follow the blocks themselves. So the way forward must lead
-// from the entry that was reached to the one that was left, with nothing
-// between them but what was inserted meanwhile, and in order.
+// Prev with checks. A step back into the block on the left is a search for the
+// key of the entry that it leaves, and a corrupt key may lead it anywhere.
+// Steps forward follow the blocks' own links. So steps forward must lead from
+// the entry reached to the entry left, past nothing but entries that were
+// inserted meanwhile, and in order.
 Status ValidatingCursor::StepBack(bool show_keys) {
   const char* const left = iter_.key();
   iter_.Prev();
-  if (iter_.Valid() && iter_.key() == left) return LedAstray(left, show_keys);
+  if (iter_.Valid() && iter_.key() == left) return Misled(left, show_keys);
   BlockSkipList::Iterator ahead = iter_;
   if (!ahead.Valid()) ahead.SeekToFirst();
   const char* previous = nullptr;
@@ -108,13 +110,14 @@ Status ValidatingCursor::StepBack(bool show_keys) {
     previous = entry;
     iter_ = ahead;
   }
-  return ahead.Valid() ? Status::OK() : LedAstray(left, show_keys);
+  return ahead.Valid() ? Status::OK() : Misled(left, show_keys);
 }
 
-// From where iter_ stands to kNeighbours entries behind the first one not below
-// `target`, checking each on the way. `*answer`: that first one, or null.
+// Walks from iter_'s position to kNeighbours entries behind the first one not
+// below `target` and checks each entry on the way. Sets `*result` to that first
+// one, or leaves it null.
 Status ValidatingCursor::WalkTo(const char* target, const ReadChecks& checks,
-                                const char** answer) {
+                                const char** result) {
   const char* previous = nullptr;
   for (int left = kNeighbours; iter_.Valid() && left >= 0; iter_.Next()) {
     const char* const entry = iter_.key();
@@ -126,10 +129,10 @@ Status ValidatingCursor::WalkTo(const char* target, const ReadChecks& checks,
         comparator_->Compare(previous, entry) >= 0) {
       return OutOfOrder(previous, entry, checks.show_keys);
     }
-    if (*answer == nullptr && comparator_->Compare(entry, target) >= 0) {
-      *answer = entry;
+    if (*result == nullptr && comparator_->Compare(entry, target) >= 0) {
+      *result = entry;
     }
-    if (*answer != nullptr) --left;
+    if (*result != nullptr) --left;
     previous = entry;
   }
   return Status::OK();

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fastskip for programs in C. After this call, options in text form know it:
+ * fastskip for programs in C. Public. After this call, options in text form
+ * know its name:
  *
  *   fastskip_register_default();
  *   rocksdb_get_options_from_string(base, "memtable_factory=fastskip", options,
  *                                   &error);
  *
- * A program that loads libfastskip.so needs no call, but one that links it
- * wants some symbol of it, or the linker may leave the library out. */
+ * libfastskip.so makes this call itself when it is loaded. A program linked
+ * against it should still make it: a linker may drop a library of which a
+ * program uses no symbol. */
 #ifndef FASTSKIP_C_H_
 #define FASTSKIP_C_H_
 
@@ -15,7 +17,8 @@
 extern "C" {
 #endif
 
-/* Any thread, any number of times. Returns 1. */
+/* Registers fastskip with RocksDB for this process. Any thread, any number of
+ * times. Returns 1, the number of memtables registered; there is no error. */
 int fastskip_register_default(void);
 
 #ifdef __cplusplus

@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "varint.h"
+
 namespace fastskip {
 
 // The internal key of an entry, taken apart once per operation. Has no default
@@ -35,19 +37,10 @@ inline uint64_t LoadLittleEndian64(const char* p) {
 }
 
 inline Key DecodeKey(const char* entry) {
-  const auto* p = reinterpret_cast<const unsigned char*>(entry);
-  uint32_t length = *p++;
-  if (length >= 0x80) {
-    length &= 0x7f;
-    for (int shift = 7;; shift += 7) {
-      const uint32_t byte = *p++;
-      length |= (byte & 0x7f) << shift;
-      if (byte < 0x80) break;
-    }
-  }
+  uint32_t length;
   Key key;
   key.entry = entry;
-  key.data = reinterpret_cast<const char*>(p);
+  key.data = DecodeVarint32(entry, &length);
   key.size = length - 8;
   key.sequence = LoadLittleEndian64(key.data + key.size) >> 8;
   return key;

@@ -15,6 +15,8 @@ expect "cmake --install" cmake --install "$FASTSKIP_BINARY_DIR" \
   --prefix "$prefix"
 libdir=$(dirname "$(find "$prefix" -name libfastskip.a)")
 for file in "$prefix/include/fastskip/fast_skip_list_factory.h" \
+  "$prefix/include/fastskip/fast_skip_list_options.h" \
+  "$prefix/include/fastskip/fast_skip_list_register.h" \
   "$prefix/include/fastskip/fast_skip_list_stats.h" \
   "$prefix/include/fastskip/fastskip_c.h" "$libdir/libfastskip.so" \
   "$libdir/pkgconfig/fastskip.pc" \

@@ -81,7 +81,7 @@ rdb::MemTableRepFactory* FactoryForCounting(
     std::unique_ptr<rdb::MemTableRepFactory>* own) {
   const FastSkipListOptions* const options = OptionsOf(*factory);
   if (options == nullptr ||
-      KeyOrderFor(options->key_order, order) != KeyOrder::kBytewise) {
+      KnownOrderOf(options->key_order, order) != KeyOrder::kBytewise) {
     return factory;
   }
   FastSkipListOptions told = *options;
@@ -99,7 +99,7 @@ std::vector<std::pair<std::string, double>> ListCounters(
   ArenaSource source;
   ShardedArena arena(&source, options->shards);
   BlockSkipList list(&arena, &comparator,
-                     KeyOrderFor(options->key_order, order));
+                     KnownOrderOf(options->key_order, order));
   BlockSkipList::Finger finger;
   const uint32_t writers = work.writers;
   const auto insert = [&](uint64_t first) {
@@ -107,13 +107,13 @@ std::vector<std::pair<std::string, double>> ListCounters(
       const rdb::Slice key = work.keys[i];
       const auto size = static_cast<uint32_t>(key.size() + 8);
       char* const entry =
-          arena.AllocateEntry(Varint32Size(size) + size +
-                              Varint32Size(work.value_size) + work.value_size);
-      char* const to = PutVarint32(entry, size);
+          arena.AllocateEntry(VarintLength(size) + size +
+                              VarintLength(work.value_size) + work.value_size);
+      char* const to = EncodeVarint32(entry, size);
       std::memcpy(to, key.data(), key.size());
       const uint64_t tag = (i + 1) << 8 | kTypeValue;
       std::memcpy(to + key.size(), &tag, sizeof(tag));
-      std::memset(PutVarint32(to + size, work.value_size), 'v',
+      std::memset(EncodeVarint32(to + size, work.value_size), 'v',
                   work.value_size);
       if (writers == 1 && !work.insert_concurrently) {
         list.InsertAlone(entry, &finger);

@@ -138,7 +138,7 @@ Found Decode(const char* entry) {
   const rdb::Slice key = InternalKeyOf(entry);
   found.user_key = rdb::Slice(key.data(), key.size() - 8);
   found.tag = GetTag(key.data() + key.size() - 8);
-  GetVarint32(key.data() + key.size(), &found.value_size);
+  DecodeVarint32(key.data() + key.size(), &found.value_size);
   return found;
 }
 
@@ -257,15 +257,15 @@ void MemTableRun::Insert(const Part& part, Result* result) {
     const Stopwatch<measure> stopwatch(result);
     const rdb::Slice key = work_.keys[i];
     const auto internal_size = static_cast<uint32_t>(key.size() + 8);
-    const size_t size = Varint32Size(internal_size) + internal_size +
-                        Varint32Size(value_size) + value_size;
+    const size_t size = VarintLength(internal_size) + internal_size +
+                        VarintLength(value_size) + value_size;
     char* to = nullptr;
     const rdb::KeyHandle handle = rep_->Allocate(size, &to);
-    to = PutVarint32(to, internal_size);
+    to = EncodeVarint32(to, internal_size);
     std::memcpy(to, key.data(), key.size());
     const uint64_t tag = (i + 1) << 8 | kTypeValue;
     std::memcpy(to + key.size(), &tag, sizeof(tag));
-    to = PutVarint32(to + internal_size, value_size);
+    to = EncodeVarint32(to + internal_size, value_size);
     std::memcpy(to, &values_[value], value_size);
     value += value_size;
     if (value >= last_value) value = 0;

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <vector>
 
+#include "memtablerep/list/varint.h"
 #include "memtablerep/rocksdb_compat.h"
 #include "rocksdb/comparator.h"
 #include "rocksdb/memtablerep.h"
@@ -137,28 +138,6 @@ class BenchArena final : public rdb::Allocator {
 // --- Entries: varint32 length of the internal key | user key | tag |
 // varint32 length of the value | value
 
-inline char* PutVarint32(char* to, uint32_t value) {
-  for (; value >= 0x80; value >>= 7) *to++ = static_cast<char>(value | 0x80);
-  *to++ = static_cast<char>(value);
-  return to;
-}
-
-inline size_t Varint32Size(uint32_t value) {
-  size_t size = 1;
-  for (; value >= 0x80; value >>= 7) ++size;
-  return size;
-}
-
-inline const char* GetVarint32(const char* from, uint32_t* value) {
-  uint32_t byte = static_cast<unsigned char>(*from++);
-  *value = byte & 0x7f;
-  for (int shift = 7; byte >= 0x80; shift += 7) {
-    byte = static_cast<unsigned char>(*from++);
-    *value |= (byte & 0x7f) << shift;
-  }
-  return from;
-}
-
 // x86-64 and 64-bit ARM are little-endian, as the tag is.
 inline uint64_t GetTag(const char* from) {
   uint64_t tag;
@@ -171,7 +150,7 @@ constexpr uint64_t kTypeValue = 1;
 
 inline rdb::Slice InternalKeyOf(const char* entry) {
   uint32_t size;
-  const char* const key = GetVarint32(entry, &size);
+  const char* const key = DecodeVarint32(entry, &size);
   return rdb::Slice(key, size);
 }
 
