@@ -21,7 +21,7 @@
 #include "rocksdb/convenience.h"
 #include "rocksdb/memtablerep.h"
 #include "rocksdb/slice.h"
-#include "tests/list_test_util.h"
+#include "tests/list/list_test_util.h"
 
 // Two classes that installed headers only name. A rep of RocksDB's own can be
 // tested from outside only with objects of them, so these describe what
