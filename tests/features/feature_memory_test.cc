@@ -4,7 +4,7 @@
 // threads write, and all of it goes back when the memtable goes.
 #include "rocksdb/write_buffer_manager.h"
 #include "tests/features/feature_test_util.h"
-#include "tests/test_util.h"  // rocksdb::Allocator
+#include "tools/lib/rocksdb_internals.h"
 
 namespace fastskip {
 namespace dbtest {
