@@ -13,9 +13,9 @@ namespace {
 
 using rocksdb::WriteBufferManager;
 
-class LsmBudgetTest : public DbTest {};
-INSTANTIATE_TEST_SUITE_P(Memtables, LsmBudgetTest,
-                         ::testing::ValuesIn(LsmConfigs()), ConfigName);
+class FeatureBudgetTest : public DbTest {};
+INSTANTIATE_TEST_SUITE_P(Memtables, FeatureBudgetTest,
+                         ::testing::ValuesIn(FeatureConfigs()), ConfigName);
 
 // --------------------------------------------------------------------------
 // One WriteBufferManager for three databases of four column families each.
@@ -33,7 +33,7 @@ void ConfigureForBudget(DbRun* run,
   run->options.disable_auto_compactions = true;
 }
 
-TEST_P(LsmBudgetTest, OneManagerOverFamiliesAndDatabases) {
+TEST_P(FeatureBudgetTest, OneManagerOverFamiliesAndDatabases) {
   Compare([](DbRun& run) {
     auto manager = std::make_shared<WriteBufferManager>(
         kBudget, rocksdb::NewLRUCache(64 << 20));
@@ -89,7 +89,7 @@ TEST_P(LsmBudgetTest, OneManagerOverFamiliesAndDatabases) {
 }
 
 // allow_stall: writers of every database wait while the budget is exceeded.
-TEST_P(LsmBudgetTest, ManagerThatStallsWriters) {
+TEST_P(FeatureBudgetTest, ManagerThatStallsWriters) {
   Compare([](DbRun& run) {
     auto manager = std::make_shared<WriteBufferManager>(
         1 << 20, std::shared_ptr<rocksdb::Cache>(), /*allow_stall=*/true);
@@ -139,7 +139,7 @@ void ExpectAbout(DbRun& run, uint64_t got, uint64_t want, const char* what) {
   }
 }
 
-TEST_P(LsmBudgetTest, SizesOfRangesWithMemtables) {
+TEST_P(FeatureBudgetTest, SizesOfRangesWithMemtables) {
   Compare([](DbRun& run) {
     if (!run.Open()) return;
     // The first 2,000 of 6,000 keys are asked for.
@@ -176,7 +176,7 @@ Usage UsageOf(DbRun& run) {
   return usage;
 }
 
-TEST_P(LsmBudgetTest, StorageStatistics) {
+TEST_P(FeatureBudgetTest, StorageStatistics) {
   Compare([](DbRun& run) {
     run.options.statistics = rocksdb::CreateDBStatistics();
     if (!run.Open()) return;

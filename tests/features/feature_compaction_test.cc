@@ -9,9 +9,9 @@ namespace fastskip {
 namespace dbtest {
 namespace {
 
-class LsmCompactionTest : public DbTest {};
-INSTANTIATE_TEST_SUITE_P(Memtables, LsmCompactionTest,
-                         ::testing::ValuesIn(LsmConfigs()), ConfigName);
+class FeatureCompactionTest : public DbTest {};
+INSTANTIATE_TEST_SUITE_P(Memtables, FeatureCompactionTest,
+                         ::testing::ValuesIn(FeatureConfigs()), ConfigName);
 
 // Counts what RocksDB reports. Its calls come from RocksDB's threads.
 class Events : public rocksdb::EventListener {
@@ -62,7 +62,7 @@ void ManyFlushes(DbRun& run) {
   ReopenWithoutAndWith(run);
 }
 
-TEST_P(LsmCompactionTest, Leveled) {
+TEST_P(FeatureCompactionTest, Leveled) {
   Compare([](DbRun& run) {
     run.options.compaction_style = rocksdb::kCompactionStyleLevel;
     ManyFlushes(run);
@@ -78,7 +78,7 @@ TEST_P(LsmCompactionTest, Leveled) {
   });
 }
 
-TEST_P(LsmCompactionTest, Universal) {
+TEST_P(FeatureCompactionTest, Universal) {
   Compare([](DbRun& run) {
     run.options.compaction_style = rocksdb::kCompactionStyleUniversal;
     run.options.compaction_options_universal.max_size_amplification_percent =
@@ -89,7 +89,7 @@ TEST_P(LsmCompactionTest, Universal) {
 
 // The oldest files are dropped when all take too much: what is left must be
 // the newest, and the same with both memtables.
-TEST_P(LsmCompactionTest, Fifo) {
+TEST_P(FeatureCompactionTest, Fifo) {
   Compare([](DbRun& run) {
     run.options.compaction_style = rocksdb::kCompactionStyleFIFO;
     constexpr uint64_t kMost = 550 << 10;
@@ -124,7 +124,7 @@ TEST_P(LsmCompactionTest, Fifo) {
 // --------------------------------------------------------------------------
 // Options that change at run time.
 
-TEST_P(LsmCompactionTest, SetOptionsWhileRunning) {
+TEST_P(FeatureCompactionTest, SetOptionsWhileRunning) {
   Compare([](DbRun& run) {
     run.options.disable_auto_compactions = true;
     run.options.level0_stop_writes_trigger = 1000;
@@ -187,7 +187,7 @@ bool FillUntilStopped(DbRun& run) {
   return false;
 }
 
-TEST_P(LsmCompactionTest, WritesStallAndGoOn) {
+TEST_P(FeatureCompactionTest, WritesStallAndGoOn) {
   Compare([](DbRun& run) {
     run.options.write_buffer_size = 64 << 10;
     run.options.max_write_buffer_number = 2;

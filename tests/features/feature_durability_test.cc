@@ -13,9 +13,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class LsmDurabilityTest : public DbTest {};
-INSTANTIATE_TEST_SUITE_P(Memtables, LsmDurabilityTest,
-                         ::testing::ValuesIn(LsmConfigs()), ConfigName);
+class FeatureDurabilityTest : public DbTest {};
+INSTANTIATE_TEST_SUITE_P(Memtables, FeatureDurabilityTest,
+                         ::testing::ValuesIn(FeatureConfigs()), ConfigName);
 
 // Closes the database, puts the files of `copy` in its place, and opens it
 // without the plugin and with it.
@@ -38,7 +38,7 @@ std::string CopyAsAfterCrash(const DbRun& run) {
 // --------------------------------------------------------------------------
 // Without a WAL, a flush is what makes data durable.
 
-TEST_P(LsmDurabilityTest, FlushWithoutWal) {
+TEST_P(FeatureDurabilityTest, FlushWithoutWal) {
   Compare([](DbRun& run) {
     run.write_options.disableWAL = true;
     run.options.disable_auto_compactions = true;
@@ -56,7 +56,7 @@ TEST_P(LsmDurabilityTest, FlushWithoutWal) {
 }
 
 // With a WAL, nothing is lost: the control of the test above.
-TEST_P(LsmDurabilityTest, WalBringsMemtablesBack) {
+TEST_P(FeatureDurabilityTest, WalBringsMemtablesBack) {
   Compare([](DbRun& run) {
     run.options.disable_auto_compactions = true;
     if (!run.Open()) return;
@@ -91,16 +91,16 @@ void CheckpointWith(DbRun& run, uint64_t log_size_for_flush) {
   MixedWrites(run, 500, 3000);
 }
 
-TEST_P(LsmDurabilityTest, CheckpointThatFlushes) {
+TEST_P(FeatureDurabilityTest, CheckpointThatFlushes) {
   Compare([](DbRun& run) { CheckpointWith(run, 0); });
 }
 
 // The memtable travels as a WAL, and is filled from it again.
-TEST_P(LsmDurabilityTest, CheckpointThatTakesTheWal) {
+TEST_P(FeatureDurabilityTest, CheckpointThatTakesTheWal) {
   Compare([](DbRun& run) { CheckpointWith(run, 1 << 30); });
 }
 
-TEST_P(LsmDurabilityTest, Backups) {
+TEST_P(FeatureDurabilityTest, Backups) {
   Compare([](DbRun& run) {
     if (!run.Open()) return;
     const rocksdb::BackupEngineOptions options(run.dir() + ".backup");
@@ -163,7 +163,7 @@ std::vector<std::string> ContentsOf(DB* db) {
   return lines;
 }
 
-TEST_P(LsmDurabilityTest, UpdatesSinceASequenceNumber) {
+TEST_P(FeatureDurabilityTest, UpdatesSinceASequenceNumber) {
   Compare([](DbRun& run) {
     run.options.WAL_ttl_seconds = 3600;
     if (!run.Open()) return;
@@ -195,7 +195,7 @@ TEST_P(LsmDurabilityTest, UpdatesSinceASequenceNumber) {
 // Repair: files without their MANIFEST, and a WAL that goes through a memtable
 // once more.
 
-TEST_P(LsmDurabilityTest, RepairAfterManifestLoss) {
+TEST_P(FeatureDurabilityTest, RepairAfterManifestLoss) {
   Compare([](DbRun& run) {
     run.more_families = {"one"};
     if (!run.Open()) return;

@@ -13,13 +13,13 @@ namespace fastskip {
 namespace dbtest {
 namespace {
 
-class LsmEntriesTest : public DbTest {};
-INSTANTIATE_TEST_SUITE_P(Memtables, LsmEntriesTest,
-                         ::testing::ValuesIn(LsmConfigs()), ConfigName);
+class FeatureEntriesTest : public DbTest {};
+INSTANTIATE_TEST_SUITE_P(Memtables, FeatureEntriesTest,
+                         ::testing::ValuesIn(FeatureConfigs()), ConfigName);
 
 // Its own table of comparators: not for key_order=bytewise.
-class LsmOrderTest : public DbTest {};
-INSTANTIATE_TEST_SUITE_P(Memtables, LsmOrderTest,
+class FeatureOrderTest : public DbTest {};
+INSTANTIATE_TEST_SUITE_P(Memtables, FeatureOrderTest,
                          ::testing::ValuesIn(AnyOrderConfigs()), ConfigName);
 
 // --------------------------------------------------------------------------
@@ -35,7 +35,7 @@ std::string PrefixEnd(std::string prefix) {
   return prefix;
 }
 
-TEST_P(LsmEntriesTest, DeleteRangeAndPrefix) {
+TEST_P(FeatureEntriesTest, DeleteRangeAndPrefix) {
   Compare([](DbRun& run) {
     run.options.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(4));
     run.read_options.total_order_seek = true;
@@ -83,7 +83,7 @@ TEST_P(LsmEntriesTest, DeleteRangeAndPrefix) {
 // --------------------------------------------------------------------------
 // Merge operators of RocksDB's own, by name.
 
-TEST_P(LsmEntriesTest, MergeOperators) {
+TEST_P(FeatureEntriesTest, MergeOperators) {
   Compare([](DbRun& run) {
     run.Expect(rocksdb::MergeOperator::CreateFromString(
                    rocksdb::ConfigOptions(), "StringAppendOperator",
@@ -117,7 +117,7 @@ TEST_P(LsmEntriesTest, MergeOperators) {
 // Reads at a sequence number that was held: in memtables, files, and after
 // compactions.
 
-TEST_P(LsmEntriesTest, ReadsAtSequenceNumbers) {
+TEST_P(FeatureEntriesTest, ReadsAtSequenceNumbers) {
   Compare([](DbRun& run) {
     run.options.write_buffer_size = 128 << 10;
     if (!run.Open()) return;
@@ -194,13 +194,13 @@ void UnderComparator(DbRun& run, const rocksdb::Comparator* comparator,
   ReopenWithoutAndWith(run);
 }
 
-TEST_P(LsmOrderTest, CustomComparator) {
+TEST_P(FeatureOrderTest, CustomComparator) {
   static const LengthFirst length_first;
   Compare([](DbRun& run) { UnderComparator(run, &length_first, "0", "2999"); });
 }
 
 // By bytes and backwards: "999" is the greatest text.
-TEST_P(LsmOrderTest, ReverseComparator) {
+TEST_P(FeatureOrderTest, ReverseComparator) {
   Compare([](DbRun& run) {
     UnderComparator(run, rocksdb::ReverseBytewiseComparator(), "999", "0");
   });
@@ -226,7 +226,7 @@ void NoteAtTimes(DbRun& run, uint64_t first, uint64_t last) {
   }
 }
 
-TEST_P(LsmOrderTest, UserDefinedTimestamps) {
+TEST_P(FeatureOrderTest, UserDefinedTimestamps) {
   const rocksdb::Comparator* comparator = nullptr;
   ASSERT_TRUE(rocksdb::Comparator::CreateFromString(
                   rocksdb::ConfigOptions(), "leveldb.BytewiseComparator.u64ts",

@@ -12,9 +12,9 @@ namespace fastskip {
 namespace dbtest {
 namespace {
 
-class LsmEnvTest : public DbTest {};
-INSTANTIATE_TEST_SUITE_P(Memtables, LsmEnvTest,
-                         ::testing::ValuesIn(LsmConfigs()), ConfigName);
+class FeatureEnvTest : public DbTest {};
+INSTANTIATE_TEST_SUITE_P(Memtables, FeatureEnvTest,
+                         ::testing::ValuesIn(FeatureConfigs()), ConfigName);
 
 // Part of every value, to be looked for in files.
 constexpr char kMark[] = "plain-text-of-a-value";
@@ -46,14 +46,14 @@ size_t FilesWith(const std::string& dir, const std::string& text) {
   return files;
 }
 
-TEST_P(LsmEnvTest, Posix) {
+TEST_P(FeatureEnvTest, Posix) {
   Compare([](DbRun& run) {
     Work(run);
     run.Expect(FilesWith(run.dir(), kMark) > 0, "values stand in the files");
   });
 }
 
-TEST_P(LsmEnvTest, InMemory) {
+TEST_P(FeatureEnvTest, InMemory) {
   const std::unique_ptr<rocksdb::Env> env(
       rocksdb::NewMemEnv(rocksdb::Env::Default()));
   Compare([&env](DbRun& run) {
@@ -80,7 +80,7 @@ std::unique_ptr<rocksdb::Env> EncryptedEnv() {
 
 // Encryption at rest: not one file, the WAL included, shows a value, and
 // nothing can be read without the cipher.
-TEST_P(LsmEnvTest, EncryptedAtRest) {
+TEST_P(FeatureEnvTest, EncryptedAtRest) {
   const std::unique_ptr<rocksdb::Env> env = EncryptedEnv();
   Compare([&env](DbRun& run) {
     run.options.env = env.get();

@@ -11,9 +11,9 @@ namespace fastskip {
 namespace dbtest {
 namespace {
 
-class LsmFilterTest : public DbTest {};
-INSTANTIATE_TEST_SUITE_P(Memtables, LsmFilterTest,
-                         ::testing::ValuesIn(LsmConfigs()), ConfigName);
+class FeatureFilterTest : public DbTest {};
+INSTANTIATE_TEST_SUITE_P(Memtables, FeatureFilterTest,
+                         ::testing::ValuesIn(FeatureConfigs()), ConfigName);
 
 constexpr uint64_t kPrefixes = 200;
 constexpr uint64_t kKeys = 10000;
@@ -101,25 +101,25 @@ void PerPrefix(DbRun& run, const rocksdb::FilterPolicy* policy) {
   if (ReopenWithoutAndWith(run)) ScanPrefixes(run);
 }
 
-TEST_P(LsmFilterTest, BloomPerKey) {
+TEST_P(FeatureFilterTest, BloomPerKey) {
   Compare([](DbRun& run) {
     PerKey(run, rocksdb::NewBloomFilterPolicy(10), /*ribbon=*/false);
   });
 }
 
-TEST_P(LsmFilterTest, BloomPerPrefix) {
+TEST_P(FeatureFilterTest, BloomPerPrefix) {
   Compare(
       [](DbRun& run) { PerPrefix(run, rocksdb::NewBloomFilterPolicy(10)); });
 }
 
 // -1: on every level, also for what a flush writes.
-TEST_P(LsmFilterTest, RibbonPerKey) {
+TEST_P(FeatureFilterTest, RibbonPerKey) {
   Compare([](DbRun& run) {
     PerKey(run, rocksdb::NewRibbonFilterPolicy(10, -1), /*ribbon=*/true);
   });
 }
 
-TEST_P(LsmFilterTest, RibbonPerPrefix) {
+TEST_P(FeatureFilterTest, RibbonPerPrefix) {
   Compare([](DbRun& run) {
     PerPrefix(run, rocksdb::NewRibbonFilterPolicy(10, -1));
   });

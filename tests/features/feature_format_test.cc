@@ -13,9 +13,9 @@ namespace fastskip {
 namespace dbtest {
 namespace {
 
-class LsmFormatTest : public DbTest {};
-INSTANTIATE_TEST_SUITE_P(Memtables, LsmFormatTest,
-                         ::testing::ValuesIn(LsmConfigs()), ConfigName);
+class FeatureFormatTest : public DbTest {};
+INSTANTIATE_TEST_SUITE_P(Memtables, FeatureFormatTest,
+                         ::testing::ValuesIn(FeatureConfigs()), ConfigName);
 
 // --------------------------------------------------------------------------
 // Compression.
@@ -40,7 +40,7 @@ void Compressed(DbRun& run, rocksdb::CompressionType type, const char* name) {
   ReopenWithoutAndWith(run);
 }
 
-TEST_P(LsmFormatTest, CompressionZstdWithDictionary) {
+TEST_P(FeatureFormatTest, CompressionZstdWithDictionary) {
   Compare([](DbRun& run) {
     run.options.compression_opts.max_dict_bytes = 16 << 10;
     run.options.compression_opts.zstd_max_train_bytes = 256 << 10;
@@ -53,11 +53,11 @@ TEST_P(LsmFormatTest, CompressionZstdWithDictionary) {
   });
 }
 
-TEST_P(LsmFormatTest, CompressionLz4) {
+TEST_P(FeatureFormatTest, CompressionLz4) {
   Compare([](DbRun& run) { Compressed(run, rocksdb::kLZ4Compression, "LZ4"); });
 }
 
-TEST_P(LsmFormatTest, CompressionNone) {
+TEST_P(FeatureFormatTest, CompressionNone) {
   Compare([](DbRun& run) {
     Compressed(run, rocksdb::kNoCompression, "NoCompression");
   });
@@ -66,7 +66,7 @@ TEST_P(LsmFormatTest, CompressionNone) {
 // --------------------------------------------------------------------------
 // Large values in blob files.
 
-TEST_P(LsmFormatTest, BlobFilesWithGarbageCollection) {
+TEST_P(FeatureFormatTest, BlobFilesWithGarbageCollection) {
   Compare([](DbRun& run) {
     run.options.enable_blob_files = true;
     run.options.min_blob_size = 512;
@@ -102,7 +102,7 @@ TEST_P(LsmFormatTest, BlobFilesWithGarbageCollection) {
 // --------------------------------------------------------------------------
 // Caches. What they hold must never hide what the memtable has.
 
-TEST_P(LsmFormatTest, BlockAndRowCache) {
+TEST_P(FeatureFormatTest, BlockAndRowCache) {
   Compare([](DbRun& run) {
     rocksdb::BlockBasedTableOptions table;
     table.block_cache = rocksdb::NewLRUCache(8 << 20);
@@ -149,7 +149,7 @@ void FlipByte(DbRun& run, const std::string& path, std::streamoff at) {
   file.put(static_cast<char>(byte ^ 1));
 }
 
-TEST_P(LsmFormatTest, VerifyChecksum) {
+TEST_P(FeatureFormatTest, VerifyChecksum) {
   Compare([](DbRun& run) {
     run.options.file_checksum_gen_factory =
         rocksdb::GetFileChecksumGenCrc32cFactory();

@@ -8,9 +8,9 @@ namespace fastskip {
 namespace dbtest {
 namespace {
 
-class LsmIngestTest : public DbTest {};
-INSTANTIATE_TEST_SUITE_P(Memtables, LsmIngestTest,
-                         ::testing::ValuesIn(LsmConfigs()), ConfigName);
+class FeatureIngestTest : public DbTest {};
+INSTANTIATE_TEST_SUITE_P(Memtables, FeatureIngestTest,
+                         ::testing::ValuesIn(FeatureConfigs()), ConfigName);
 
 // An SST file with every third key from `first` to `last`, and a range
 // deletion of the 20 keys from `deleted` on.
@@ -27,7 +27,7 @@ std::string MakeFile(DbRun& run, const std::string& name, uint64_t first,
   return path;
 }
 
-TEST_P(LsmIngestTest, FilesOverAFullMemtable) {
+TEST_P(FeatureIngestTest, FilesOverAFullMemtable) {
   Compare([](DbRun& run) {
     run.options.disable_auto_compactions = true;
     if (!run.Open()) return;
@@ -63,7 +63,7 @@ TEST_P(LsmIngestTest, FilesOverAFullMemtable) {
 }
 
 // Files beside what the memtable has leave it alone.
-TEST_P(LsmIngestTest, FilesBesideTheMemtable) {
+TEST_P(FeatureIngestTest, FilesBesideTheMemtable) {
   Compare([](DbRun& run) {
     run.options.disable_auto_compactions = true;
     if (!run.Open()) return;

@@ -91,7 +91,7 @@ void Fill(const std::shared_ptr<MemTableRepFactory>& factory, int threads,
       });
 }
 
-TEST(PromiseMemoryTest, AllocatorIsCalledRarely) {
+TEST(FeatureMemoryTest, AllocatorIsCalledRarely) {
   Calls stock;
   Fill(std::make_shared<rocksdb::SkipListFactory>(), 1, &stock);
   EXPECT_GE(stock.calls, kEntries) << "what is counted";
@@ -110,7 +110,7 @@ TEST(PromiseMemoryTest, AllocatorIsCalledRarely) {
 // --------------------------------------------------------------------------
 // The WriteBufferManager sees it go and come back.
 
-TEST(PromiseMemoryTest, AllMemoryComesBack) {
+TEST(FeatureMemoryTest, AllMemoryComesBack) {
   auto manager = std::make_shared<rocksdb::WriteBufferManager>(1 << 30);
   const auto scenario = [&manager](DbRun& run) {
     run.options.write_buffer_manager = manager;

@@ -92,8 +92,8 @@ uint64_t WriteUniqueKeys(DbRun& run, int threads, size_t each) {
   return each * static_cast<uint64_t>(threads);
 }
 
-class PromiseSealTest : public ::testing::TestWithParam<int> {};
-INSTANTIATE_TEST_SUITE_P(Writers, PromiseSealTest,
+class FeatureSealTest : public ::testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Writers, FeatureSealTest,
                          ::testing::Values(2, 3, 4, 8, 16),
                          ::testing::PrintToStringParamName());
 
@@ -122,9 +122,9 @@ void SealByWriteBufferSize(DbRun& run, int threads) {
   ReopenWithoutAndWith(run);
 }
 
-TEST_P(PromiseSealTest, ByWriteBufferSize) {
+TEST_P(FeatureSealTest, ByWriteBufferSize) {
   const int threads = GetParam();
-  for (const MemtableConfig& config : LsmConfigs()) {
+  for (const MemtableConfig& config : FeatureConfigs()) {
     EXPECT_EQ("", Difference(config, [threads](DbRun& run) {
                 SealByWriteBufferSize(run, threads);
               }));
@@ -132,9 +132,9 @@ TEST_P(PromiseSealTest, ByWriteBufferSize) {
 }
 
 // Sequence numbers reach the memtable out of order.
-TEST_P(PromiseSealTest, ByWriteBufferSizeUnorderedWrites) {
+TEST_P(FeatureSealTest, ByWriteBufferSizeUnorderedWrites) {
   const int threads = GetParam();
-  EXPECT_EQ("", Difference(LsmConfigs()[0], [threads](DbRun& run) {
+  EXPECT_EQ("", Difference(FeatureConfigs()[0], [threads](DbRun& run) {
               run.options.unordered_write = true;
               SealByWriteBufferSize(run, threads);
             }));
@@ -163,9 +163,9 @@ void SealByFlush(DbRun& run, int threads) {
   ReopenWithoutAndWith(run);
 }
 
-TEST_P(PromiseSealTest, ByFlush) {
+TEST_P(FeatureSealTest, ByFlush) {
   const int threads = GetParam();
-  for (const MemtableConfig& config : LsmConfigs()) {
+  for (const MemtableConfig& config : FeatureConfigs()) {
     EXPECT_EQ("", Difference(config, [threads](DbRun& run) {
                 SealByFlush(run, threads);
               }));

@@ -25,7 +25,7 @@ namespace fastskip {
 namespace dbtest {
 
 // As RocksDB's users have them: the default one, and the one for bytewise keys.
-inline std::vector<MemtableConfig> LsmConfigs() {
+inline std::vector<MemtableConfig> FeatureConfigs() {
   return {FastSkipConfig("Auto", KeyOrder::kAuto, 16),
           FastSkipConfig("Bytewise", KeyOrder::kBytewise, 16)};
 }

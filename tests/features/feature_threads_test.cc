@@ -8,8 +8,8 @@ namespace fastskip {
 namespace dbtest {
 namespace {
 
-class PromiseThreadsTest : public ::testing::TestWithParam<uint32_t> {};
-INSTANTIATE_TEST_SUITE_P(Shards, PromiseThreadsTest,
+class FeatureThreadsTest : public ::testing::TestWithParam<uint32_t> {};
+INSTANTIATE_TEST_SUITE_P(Shards, FeatureThreadsTest,
                          ::testing::Values(1, 4, 16));
 
 constexpr size_t kFamilies = 7;
@@ -51,7 +51,7 @@ void ThreadsComeAndGo(DbRun& run, int places, size_t operations) {
   run.NoteContents();
 }
 
-TEST_P(PromiseThreadsTest, FourTimesAsManyAsShards) {
+TEST_P(FeatureThreadsTest, FourTimesAsManyAsShards) {
   const uint32_t shards = GetParam();
   const int places = static_cast<int>(4 * shards);
   const size_t operations =

@@ -8,8 +8,8 @@ namespace fastskip {
 namespace dbtest {
 namespace {
 
-class PromiseTombstonesTest : public DbTest {};
-INSTANTIATE_TEST_SUITE_P(Memtables, PromiseTombstonesTest,
+class FeatureTombstonesTest : public DbTest {};
+INSTANTIATE_TEST_SUITE_P(Memtables, FeatureTombstonesTest,
                          ::testing::ValuesIn(BytewiseConfigs()), ConfigName);
 
 constexpr uint64_t kKeys = 1500;
@@ -46,7 +46,7 @@ uint64_t Deletions(DbRun& run) {
   return IntProperty(run, DB::Properties::kNumDeletesActiveMemTable);
 }
 
-TEST_P(PromiseTombstonesTest, StayUntilTheFlushAndHideUntilTheCompaction) {
+TEST_P(FeatureTombstonesTest, StayUntilTheFlushAndHideUntilTheCompaction) {
   Compare([](DbRun& run) {
     run.options.disable_auto_compactions = true;
     if (!run.Open()) return;
@@ -80,7 +80,7 @@ TEST_P(PromiseTombstonesTest, StayUntilTheFlushAndHideUntilTheCompaction) {
   });
 }
 
-TEST_P(PromiseTombstonesTest, InTheMemtableOfWhatTheyHide) {
+TEST_P(FeatureTombstonesTest, InTheMemtableOfWhatTheyHide) {
   Compare([](DbRun& run) {
     if (!run.Open()) return;
     PutAll(run, "old ");
@@ -98,7 +98,7 @@ TEST_P(PromiseTombstonesTest, InTheMemtableOfWhatTheyHide) {
   });
 }
 
-TEST_P(PromiseTombstonesTest, DeletedKeysCanBeWrittenAgain) {
+TEST_P(FeatureTombstonesTest, DeletedKeysCanBeWrittenAgain) {
   Compare([](DbRun& run) {
     run.options.disable_auto_compactions = true;
     if (!run.Open()) return;

@@ -11,8 +11,8 @@ namespace fastskip {
 namespace dbtest {
 namespace {
 
-class PromiseValuesTest : public DbTest {};
-INSTANTIATE_TEST_SUITE_P(Memtables, PromiseValuesTest,
+class FeatureValuesTest : public DbTest {};
+INSTANTIATE_TEST_SUITE_P(Memtables, FeatureValuesTest,
                          ::testing::ValuesIn(BytewiseConfigs()), ConfigName);
 
 constexpr int kThreads = 8;
@@ -31,7 +31,7 @@ class FirstValueWins : public rocksdb::AssociativeMergeOperator {
   const char* Name() const override { return "fastskip.test.FirstValueWins"; }
 };
 
-TEST_P(PromiseValuesTest, FirstValueWinsByMerge) {
+TEST_P(FeatureValuesTest, FirstValueWinsByMerge) {
   ExpectNothingUnexpected(GetParam(), [](DbRun& run) {
     run.options.merge_operator = std::make_shared<FirstValueWins>();
     run.options.write_buffer_size = 64 << 10;
@@ -94,7 +94,7 @@ bool GetOrInsert(DbRun& run, const std::string& key, const std::string& value,
   return true;
 }
 
-TEST_P(PromiseValuesTest, GetOrInsertByTransaction) {
+TEST_P(FeatureValuesTest, GetOrInsertByTransaction) {
   ExpectNothingUnexpected(GetParam(), [](DbRun& run) {
     run.opener = OpenTransactionDB;
     run.options.write_buffer_size = 64 << 10;
@@ -146,7 +146,7 @@ void PutAll(DbRun& run, const std::string& value) {
   run.Write(&batch);
 }
 
-TEST_P(PromiseValuesTest, BatchesAreWholeForMultiGet) {
+TEST_P(FeatureValuesTest, BatchesAreWholeForMultiGet) {
   ExpectNothingUnexpected(GetParam(), [](DbRun& run) {
     run.options.write_buffer_size = 256 << 10;
     if (!run.Open()) return;

@@ -164,7 +164,7 @@ void LookByPrefix(DbRun& run, const Writers& writers, int w) {
 
 using Look = std::function<void(DbRun&, const Writers&, Iterator*, int turn)>;
 
-class PromiseViewsTest : public DbTest {
+class FeatureViewsTest : public DbTest {
  protected:
   // `look` again and again beside the writers, and once more when they have
   // finished. In one memtable, and through many.
@@ -193,28 +193,28 @@ class PromiseViewsTest : public DbTest {
     }
   }
 };
-INSTANTIATE_TEST_SUITE_P(Memtables, PromiseViewsTest,
+INSTANTIATE_TEST_SUITE_P(Memtables, FeatureViewsTest,
                          ::testing::ValuesIn(BytewiseConfigs()), ConfigName);
 
-TEST_P(PromiseViewsTest, SnapshotsStay) {
+TEST_P(FeatureViewsTest, SnapshotsStay) {
   LookWhileWriting([](DbRun& run, const Writers& writers, Iterator*, int) {
     LookBySnapshot(run, writers);
   });
 }
 
-TEST_P(PromiseViewsTest, RefreshSeesWhatWasAcknowledged) {
+TEST_P(FeatureViewsTest, RefreshSeesWhatWasAcknowledged) {
   LookWhileWriting([](DbRun& run, const Writers& writers, Iterator* it, int) {
     LookByRefresh(run, writers, it);
   });
 }
 
-TEST_P(PromiseViewsTest, BoundsAreKept) {
+TEST_P(FeatureViewsTest, BoundsAreKept) {
   LookWhileWriting([](DbRun& run, const Writers& writers, Iterator*, int turn) {
     LookWithinBounds(run, writers, turn);
   });
 }
 
-TEST_P(PromiseViewsTest, PrefixesAndTotalOrder) {
+TEST_P(FeatureViewsTest, PrefixesAndTotalOrder) {
   LookWhileWriting([](DbRun& run, const Writers& writers, Iterator*, int turn) {
     LookByPrefix(run, writers, turn);
   });
