@@ -4,29 +4,13 @@
 // key_order is chosen, and key_order=bytewise is refused where it would lie.
 #include <cctype>
 
-#include "rocksdb/comparator.h"
-#include "rocksdb/convenience.h"
-#include "tests/db/db_test_util.h"
+#include "tests/db/db_comparators.h"
 
 namespace fastskip {
 namespace dbtest {
 namespace {
 
 using rocksdb::Comparator;
-
-class TestComparator : public Comparator {
- public:
-  explicit TestComparator(const char* name) : name_(name) {}
-  const char* Name() const override { return name_; }
-  void FindShortestSeparator(std::string*, const Slice&) const override {}
-  void FindShortSuccessor(std::string*) const override {}
-  bool CanKeysWithDifferentByteContentsBeEqual() const override {
-    return false;
-  }
-
- private:
-  const char* const name_;
-};
 
 // The number that the key ends with; equal numbers by the whole key.
 class Numeric : public TestComparator {
@@ -75,15 +59,6 @@ class LastByteFirst : public TestComparator {
       if (x != y) return x < y ? -1 : 1;
     }
     return a.size() < b.size() ? -1 : a.size() > b.size() ? 1 : 0;
-  }
-};
-
-class LengthFirst : public TestComparator {
- public:
-  LengthFirst() : TestComparator("fastskip.test.LengthFirst") {}
-  int Compare(const Slice& a, const Slice& b) const override {
-    if (a.size() != b.size()) return a.size() < b.size() ? -1 : 1;
-    return a.compare(b);
   }
 };
 
@@ -236,17 +211,11 @@ TEST_P(DbComparatorTest, SmallMemtables) {
 }
 
 // --------------------------------------------------------------------------
-// User-defined timestamps: part of the key, newest first.
+// User-defined timestamps.
 
 class DbTimestampTest : public DbTest {};
 INSTANTIATE_TEST_SUITE_P(Memtables, DbTimestampTest,
                          ::testing::ValuesIn(AnyOrderConfigs()), ConfigName);
-
-std::string Timestamp(uint64_t t) {
-  std::string bytes;
-  for (int i = 0; i < 8; ++i) bytes.push_back(static_cast<char>(t >> (8 * i)));
-  return bytes;
-}
 
 void TimestampedWrites(DbRun& run) {
   uint64_t now = 1;
@@ -271,24 +240,12 @@ void TimestampedWrites(DbRun& run) {
 }
 
 TEST_P(DbTimestampTest, ReadsAtManyTimes) {
-  const Comparator* comparator = nullptr;
-  ASSERT_TRUE(Comparator::CreateFromString(rocksdb::ConfigOptions(),
-                                           "leveldb.BytewiseComparator.u64ts",
-                                           &comparator)
-                  .ok());
-  Compare([comparator](DbRun& run) {
-    static const std::string latest_bytes(8, '\xff');
-    static const Slice latest(latest_bytes);
-    run.options.comparator = comparator;
-    run.read_options.timestamp = &latest;
+  Compare([](DbRun& run) {
+    UseTimestamps(run);
     if (!run.Open()) return;
     TimestampedWrites(run);
     for (uint64_t t = 1; t < Scaled(12000); t += Scaled(12000) / 7) {
-      const std::string then = Timestamp(t);
-      const Slice at(then);
-      ReadOptions read;
-      read.timestamp = &at;
-      run.NoteContents(read);
+      NoteAtTime(run, t);
     }
   });
 }

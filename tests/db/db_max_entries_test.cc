@@ -20,13 +20,11 @@
 #include "rocksdb/listener.h"
 #include "rocksdb/table_properties.h"
 #include "rocksdb/write_buffer_manager.h"
-#include "tests/db/db_test_util.h"
+#include "tests/db/db_fixture.h"
 
 namespace fastskip {
 namespace dbtest {
 namespace {
-
-constexpr size_t kMegabyte = 1024 * 1024;
 
 // What was in memtables when they were sealed, by column family.
 class SealWatcher : public rocksdb::EventListener {
@@ -46,13 +44,10 @@ class SealWatcher : public rocksdb::EventListener {
   std::map<std::string, std::vector<uint64_t>> sealed_;
 };
 
-class DbMaxEntriesTest : public ::testing::Test {
+class DbMaxEntriesTest : public OneDbTest {
  protected:
   void SetUp() override {
-    TestSeed();
-    options_.create_if_missing = true;
-    options_.create_missing_column_families = true;
-    options_.compression = rocksdb::kNoCompression;
+    OneDbTest::SetUp();
     options_.write_buffer_size = 64 * kMegabyte;
     options_.max_write_buffer_number = 4;
     options_.disable_auto_compactions = true;
@@ -60,35 +55,12 @@ class DbMaxEntriesTest : public ::testing::Test {
     options_.level0_stop_writes_trigger = 1 << 20;
     options_.listeners.push_back(watcher_);
   }
-  void TearDown() override { Close(); }
 
   static std::shared_ptr<MemTableRepFactory> Limit(uint64_t max_entries) {
     FastSkipListOptions options;
     options.max_entries = max_entries;
     return ForThreadSanitizer(std::shared_ptr<MemTableRepFactory>(
         NewFastSkipListRepFactory(options)));
-  }
-
-  void Open(const std::vector<std::string>& families = {}) {
-    std::vector<ColumnFamilyDescriptor> descriptors;
-    descriptors.emplace_back(rocksdb::kDefaultColumnFamilyName, options_);
-    for (const std::string& name : families) {
-      descriptors.emplace_back(name, options_);
-    }
-    DB* db = nullptr;
-    const Status status =
-        DB::Open(options_, dir_.Sub("db"), descriptors, &handles_, &db);
-    ASSERT_TRUE(status.ok()) << status.ToString();
-    db_.reset(db);
-  }
-  void Close() {
-    if (db_ == nullptr) return;
-    for (ColumnFamilyHandle* handle : handles_) {
-      EXPECT_TRUE(db_->DestroyColumnFamilyHandle(handle).ok());
-    }
-    handles_.clear();
-    EXPECT_TRUE(db_->Close().ok());
-    db_.reset();
   }
 
   uint64_t Property(const std::string& name) {
@@ -128,12 +100,8 @@ class DbMaxEntriesTest : public ::testing::Test {
     return entries;
   }
 
-  TempDir dir_;
-  Options options_;
   WriteOptions write_options_;
   std::shared_ptr<SealWatcher> watcher_ = std::make_shared<SealWatcher>();
-  std::unique_ptr<DB> db_;
-  Handles handles_;
 };
 
 void ExpectEach(const std::vector<uint64_t>& sizes, size_t at_least,

@@ -21,56 +21,23 @@
 #include "memtablerep/fast_skip_list_stats.h"
 #include "rocksdb/listener.h"
 #include "rocksdb/utilities/transaction_db.h"
-#include "tests/db/db_test_util.h"
+#include "tests/db/db_fixture.h"
 
 namespace fastskip {
 namespace dbtest {
 namespace {
 
-constexpr size_t kMegabyte = 1024 * 1024;
-
-class DbStatsTest : public ::testing::Test {
+class DbStatsTest : public OneDbTest {
  protected:
   void SetUp() override {
-    TestSeed();
-    options_.create_if_missing = true;
-    options_.create_missing_column_families = true;
-    options_.compression = rocksdb::kNoCompression;
+    OneDbTest::SetUp();
     options_.write_buffer_size = 4 * kMegabyte;
     options_.memtable_factory = Factory(FastSkipListOptions());
   }
-  void TearDown() override { Close(); }
 
   static std::shared_ptr<FastSkipListRepFactory> Factory(
       const FastSkipListOptions& options) {
     return std::make_shared<FastSkipListRepFactory>(options);
-  }
-
-  std::unique_ptr<DB> OpenAt(const std::string& name,
-                             const std::vector<std::string>& families,
-                             Handles* handles) {
-    std::vector<ColumnFamilyDescriptor> descriptors;
-    descriptors.emplace_back(rocksdb::kDefaultColumnFamilyName, options_);
-    for (const std::string& family : families) {
-      descriptors.emplace_back(family, options_);
-    }
-    DB* db = nullptr;
-    const Status status =
-        DB::Open(options_, dir_.Sub(name), descriptors, handles, &db);
-    EXPECT_TRUE(status.ok()) << status.ToString();
-    return std::unique_ptr<DB>(db);
-  }
-  void Open(const std::vector<std::string>& families = {}) {
-    db_ = OpenAt("db", families, &handles_);
-    ASSERT_NE(db_, nullptr);
-  }
-  void Close() {
-    if (db_ == nullptr) return;
-    for (ColumnFamilyHandle* handle : handles_) {
-      EXPECT_TRUE(db_->DestroyColumnFamilyHandle(handle).ok());
-    }
-    handles_.clear();
-    db_.reset();
   }
 
   FastSkipStats Stats(size_t family = 0) {
@@ -114,11 +81,6 @@ class DbStatsTest : public ::testing::Test {
     }
     return lines;
   }
-
-  TempDir dir_;
-  Options options_;
-  std::unique_ptr<DB> db_;
-  Handles handles_;
 };
 
 TEST_F(DbStatsTest, EachColumnFamilyForItself) {

@@ -3,10 +3,10 @@
 // Kinds of entries and of order from the memtable to the last level: range
 // deletions, merge operands, versions under snapshots, comparators, and
 // user-defined timestamps.
-#include "rocksdb/comparator.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/merge_operator.h"
 #include "rocksdb/slice_transform.h"
+#include "tests/db/db_comparators.h"
 #include "tests/features/feature_test_util.h"
 
 namespace fastskip {
@@ -150,18 +150,6 @@ TEST_P(FeatureEntriesTest, ReadsAtSequenceNumbers) {
 // --------------------------------------------------------------------------
 // Custom comparators: order is theirs alone.
 
-// "9" before "10": shorter keys first.
-class LengthFirst : public rocksdb::Comparator {
- public:
-  const char* Name() const override { return "fastskip.test.LengthFirst"; }
-  int Compare(const Slice& a, const Slice& b) const override {
-    if (a.size() != b.size()) return a.size() < b.size() ? -1 : 1;
-    return a.compare(b);
-  }
-  void FindShortestSeparator(std::string*, const Slice&) const override {}
-  void FindShortSuccessor(std::string*) const override {}
-};
-
 void UnderComparator(DbRun& run, const rocksdb::Comparator* comparator,
                      const std::string& first, const std::string& last) {
   run.options.comparator = comparator;
@@ -209,34 +197,15 @@ TEST_P(FeatureOrderTest, ReverseComparator) {
 // --------------------------------------------------------------------------
 // User-defined timestamps: reads at any time that was not given up.
 
-std::string Timestamp(uint64_t t) {
-  std::string bytes;
-  for (int i = 0; i < 8; ++i) bytes.push_back(static_cast<char>(t >> (8 * i)));
-  return bytes;
-}
-
 void NoteAtTimes(DbRun& run, uint64_t first, uint64_t last) {
   for (uint64_t t = first; t <= last; t += (last - first) / 5) {
-    const std::string bytes = Timestamp(t);
-    const Slice at(bytes);
-    ReadOptions read;
-    read.timestamp = &at;
-    run.NoteContents(read);
-    for (int k = 0; k < 200; ++k) run.NoteGet(Key(k), read);
+    NoteAtTime(run, t, 200);
   }
 }
 
 TEST_P(FeatureOrderTest, UserDefinedTimestamps) {
-  const rocksdb::Comparator* comparator = nullptr;
-  ASSERT_TRUE(rocksdb::Comparator::CreateFromString(
-                  rocksdb::ConfigOptions(), "leveldb.BytewiseComparator.u64ts",
-                  &comparator)
-                  .ok());
-  Compare([comparator](DbRun& run) {
-    static const std::string latest_bytes(8, '\xff');
-    static const Slice latest(latest_bytes);
-    run.options.comparator = comparator;
-    run.read_options.timestamp = &latest;
+  Compare([](DbRun& run) {
+    UseTimestamps(run);
     if (!run.Open()) return;
     constexpr uint64_t kLast = 6000;
     for (uint64_t t = 1; t <= kLast; ++t) {
