@@ -17,6 +17,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "memtablerep/list/block_skip_list.h"
@@ -297,6 +298,29 @@ inline const char* KeyOrderName(KeyOrder order) {
   }
 }
 
+// A comparator, and what the list is told of it: kAuto and kComparator suit
+// any.
+using Mode = std::tuple<UserOrder, KeyOrder>;
+
+inline std::vector<Mode> AllModes() {
+  std::vector<Mode> modes;
+  for (const UserOrder& order : kUserOrders) {
+    modes.emplace_back(order, KeyOrder::kAuto);
+    modes.emplace_back(order, KeyOrder::kComparator);
+    if (order.compare == CompareBytes) {
+      modes.emplace_back(order, KeyOrder::kBytewise);
+    }
+    if (order.compare == CompareReverse) {
+      modes.emplace_back(order, KeyOrder::kReverse);
+    }
+  }
+  return modes;
+}
+
+inline std::string ModeName(const Mode& mode) {
+  return std::string(std::get<0>(mode).name) + KeyOrderName(std::get<1>(mode));
+}
+
 // --- Memory ----------------------------------------------------------------
 
 // Chunks from the heap, at odd addresses. Can be told to fail.
@@ -359,6 +383,23 @@ struct ListFixture {
   HeapChunks chunks;
   ShardedArena arena;
   BlockSkipList list;
+};
+
+// A list whose blocks are counted while versions are inserted.
+class CountedList {
+ public:
+  explicit CountedList(KeyOrder order) : fixture_(CompareBytes, order) {}
+
+  void Insert(const std::string& key, bool newer = true) {
+    if (newer) ++sequence_;
+    ASSERT_TRUE(
+        fixture_.list.Insert(fixture_.Copy(EncodeEntry(key, sequence_, 1))));
+  }
+  uint64_t leaf_blocks() const { return fixture_.list.GetStats().leaf_blocks; }
+
+ private:
+  ListFixture fixture_;
+  uint64_t sequence_ = 0;
 };
 
 }  // namespace test
