@@ -50,7 +50,7 @@ Steps, in their order:
                  it needs
   asan           the tests under AddressSanitizer and UBSan (clang), but those
                  that run stock programs or say "// Sanitizers: …"
-  tsan           the same under ThreadSanitizer, without lsm and promise
+  tsan           the same under ThreadSanitizer, also without features
   in-tree-make   fastskip as a plugin in Debian's RocksDB source package, built
                  with Make: db_bench and memtable_bench, compared with
                  skip_list

@@ -16,7 +16,7 @@ const char* __ubsan_default_options() { return "print_stacktrace=1"; }
 // that order these, so they look unordered. (RocksDB's strings pass from thread
 // to thread, and libstdc++ copies them.) Such calls are ignored. Nothing of
 // fastskip's own is: neither its accesses nor, as with `race:`, whatever is
-// called from RocksDB. See also tests/db_test_reps.h.
+// called from RocksDB. See also tests/db/db_test_reps.h.
 const char* __tsan_default_suppressions() {
   return "called_from_lib:librocksdb.so\n"
          "called_from_lib:libstdc++.so\n";

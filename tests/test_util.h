@@ -21,41 +21,8 @@
 #include "rocksdb/convenience.h"
 #include "rocksdb/memtablerep.h"
 #include "rocksdb/slice.h"
-#include "tests/list_test_util.h"
-
-// Two classes that installed headers only name. A rep of RocksDB's own can be
-// tested from outside only with objects of them, so these describe what
-// librocksdb's binary interface expects: the order of an allocator's virtual
-// methods, and where a lookup key keeps its pointers. They hold for RocksDB 7.8
-// to 11.9. Tests alone use them.
-namespace ROCKSDB_NAMESPACE {
-
-class Allocator {
- public:
-  virtual ~Allocator() {}
-  virtual char* Allocate(size_t bytes) = 0;
-  virtual char* AllocateAligned(size_t bytes, size_t huge_page_size,
-                                Logger* logger) = 0;
-  virtual size_t BlockSize() const = 0;
-};
-
-class LookupKey {
- public:
-  // Defined by librocksdb.
-  LookupKey(const Slice& user_key, uint64_t sequence, const Slice* timestamp);
-  ~LookupKey() {
-    const char* const inside = reinterpret_cast<const char*>(this);
-    if (start_ < inside || start_ >= inside + sizeof(*this)) delete[] start_;
-  }
-  LookupKey(const LookupKey&) = delete;
-  LookupKey& operator=(const LookupKey&) = delete;
-
- private:
-  const char* start_;
-  char rest_[512];
-};
-
-}  // namespace ROCKSDB_NAMESPACE
+#include "tests/list/list_test_util.h"
+#include "tools/lib/rocksdb_internals.h"
 
 namespace fastskip {
 namespace test {

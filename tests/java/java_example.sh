@@ -4,8 +4,8 @@
 # tools/examples/JavaExample.java prints what docs/guide.md shows. Debian has no
 # package of RocksDB's Java library, so the part of it that the example needs is
 # built from Debian's RocksDB source package, against librocksdb.so.
-# shellcheck source=tests/tools_test/expect.sh
-. "$(dirname "$0")/../tools_test/expect.sh"
+# shellcheck source=tests/tools/expect.sh
+. "$(dirname "$0")/../tools/expect.sh"
 # shellcheck source=tools/lib/rocksdb_source.sh
 . "$FASTSKIP_ROOT/tools/lib/rocksdb_source.sh"
 

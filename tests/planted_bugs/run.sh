@@ -183,6 +183,10 @@ try_bug() {
 
 copy_tree() {
   mkdir -p "$TREE" "$WORK/logs"
+  # A test that moved must not be built from its old place as well.
+  (cd "$TREE" && find . -type f -print) | while read -r file; do
+    [ -f "$FASTSKIP_ROOT/$file" ] || rm "$TREE/$file"
+  done
   # Only what differs, so that a second run builds only what changed.
   (cd "$FASTSKIP_ROOT" && find . \( -name .git -o -path ./build \) -prune -o \
     -type f -print) | while read -r file; do

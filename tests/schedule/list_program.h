@@ -12,7 +12,7 @@
 
 #include "memtablerep/list/block_skip_list_iterator.h"
 #include "memtablerep/list/sharded_arena.h"
-#include "tests/list_test_util.h"
+#include "tests/list/list_test_util.h"
 #include "tests/schedule/scheduler.h"
 
 namespace fastskip {

@@ -13,56 +13,14 @@
 #include <vector>
 
 #include "memtablerep/list/varint.h"
-#include "memtablerep/rocksdb_compat.h"
 #include "rocksdb/comparator.h"
 #include "rocksdb/memtablerep.h"
 #include "rocksdb/slice.h"
+#include "tools/lib/rocksdb_internals.h"
 
 #if FASTSKIP_IN_TREE
-
 #include "memory/concurrent_arena.h"
-
-#else
-
-namespace ROCKSDB_NAMESPACE {
-
-// Two classes that installed headers only name. These describe what librocksdb
-// expects of them, from RocksDB 7.8 to 11.9: the order of an allocator's
-// virtual methods, and where a lookup key keeps its pointers.
-class Allocator {
- public:
-  virtual ~Allocator() {}
-  virtual char* Allocate(size_t bytes) = 0;
-  virtual char* AllocateAligned(size_t bytes, size_t huge_page_size,
-                                Logger* logger) = 0;
-  virtual size_t BlockSize() const = 0;
-};
-
-class LookupKey {
- public:
-  // Defined by librocksdb.
-  LookupKey(const Slice& user_key, uint64_t sequence, const Slice* timestamp);
-  ~LookupKey() {
-    const char* const inside = reinterpret_cast<const char*>(this);
-    if (start_ < inside || start_ >= inside + sizeof(*this)) delete[] start_;
-  }
-  LookupKey(const LookupKey&) = delete;
-  LookupKey& operator=(const LookupKey&) = delete;
-
- private:
-  const char* start_;
-  char rest_[512];
-};
-
-// Exists only in a librocksdb with assertions.
-class SyncPoint {
- public:
-  __attribute__((weak)) static SyncPoint* GetInstance();
-};
-
-}  // namespace ROCKSDB_NAMESPACE
-
-#endif  // FASTSKIP_IN_TREE
+#endif
 
 namespace fastskip {
 namespace bench {

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How often an operation of the list calls its comparator.
+#include <cmath>
+#include <cstdio>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "tests/list/list_key_shapes.h"
+#include "tests/list/list_test_util.h"
+
+namespace fastskip {
+namespace test {
+namespace {
+
+// Comparisons allowed per operation: times log2 of the number of entries, and
+// per step of an iterator.
+constexpr double kPerInsert = 1.5;
+constexpr double kPerLookup = 1.5;
+constexpr double kPerStep = 3;
+
+class ListLogarithmTest : public ::testing::TestWithParam<Mode> {};
+INSTANTIATE_TEST_SUITE_P(All, ListLogarithmTest,
+                         ::testing::ValuesIn(AllModes()),
+                         [](const auto& info) { return ModeName(info.param); });
+
+// However keys are ordered, an operation compares O(log n) times.
+TEST_P(ListLogarithmTest, ComparesLogarithmically) {
+  for (const uint64_t count : {uint64_t{1000}, 100000 / kSlowdown}) {
+    const uint64_t before_fill = TestComparator::calls();
+    ListFixture fixture(std::get<0>(GetParam()).compare,
+                        std::get<1>(GetParam()));
+    Random random = MakeRandom(count);
+    std::vector<const char*> entries;
+    for (uint64_t i = 0; i < count; ++i) {
+      entries.push_back(fixture.Copy(
+          EncodeEntry(BigEndian(random(), 8) + BigEndian(random(), 8), i, 1)));
+      ASSERT_TRUE(fixture.list.Insert(entries.back()));
+    }
+    const double log = std::log2(static_cast<double>(count));
+    const auto mean_since = [&](uint64_t calls) {
+      return static_cast<double>(TestComparator::calls() - calls) /
+             static_cast<double>(count);
+    };
+    const double inserts = mean_since(before_fill);
+    uint64_t calls = TestComparator::calls();
+    for (const char* entry : entries) {
+      ASSERT_TRUE(fixture.list.Contains(entry));
+    }
+    const double contains = mean_since(calls);
+    calls = TestComparator::calls();
+    for (const char* entry : entries) {
+      ASSERT_EQ(entry, fixture.list.FindGreaterOrEqual(entry));
+    }
+    const double finds = mean_since(calls);
+    calls = TestComparator::calls();
+    BlockSkipList::Iterator it(&fixture.list);
+    uint64_t seen = 0;
+    for (it.SeekToFirst(); it.Valid(); it.Next()) ++seen;
+    ASSERT_EQ(count, seen);
+    const double steps = mean_since(calls);
+    calls = TestComparator::calls();
+    for (it.SeekToLast(); it.Valid(); it.Prev()) --seen;
+    ASSERT_EQ(0u, seen);
+    const double back_steps = mean_since(calls);
+    std::printf(
+        "%s, %llu entries: comparisons per insert %.1f, contains %.1f, "
+        "find %.1f, next %.1f, prev %.1f\n",
+        ModeName(GetParam()).c_str(), static_cast<unsigned long long>(count),
+        inserts, contains, finds, steps, back_steps);
+    // Beside the logarithm, one block whose labels have run out.
+    EXPECT_LT(inserts, kPerInsert * log + Block::kSlots);
+    EXPECT_LT(contains, kPerLookup * log + Block::kSlots);
+    EXPECT_LT(finds, kPerLookup * log + Block::kSlots);
+    EXPECT_LT(steps, kPerStep);
+    EXPECT_LT(back_steps, kPerStep);
+    if (std::get<1>(GetParam()) == KeyOrder::kBytewise) {
+      // Digests do the work: far fewer comparisons than a binary search.
+      EXPECT_LT(finds, 0.5 * log);
+    }
+  }
+}
+
+// Rows that come in nearly in order, above and below others: they form no run,
+// and half of each block stays free, but digests distinguish them.
+TEST(ListComparisonsTest, TablesThatNearlyAscendCompareFewKeys) {
+  constexpr uint64_t kRows = 2000, kTables = 8, kWindow = 8;
+  CountedList list(KeyOrder::kAuto);
+  const uint64_t before = TestComparator::calls();
+  for (uint64_t row = 0; row < kRows; ++row) {
+    for (uint64_t table = 0; table < kTables; ++table) {
+      list.Insert("shop/table" + BigEndian(table, 1) + "/rows/" +
+                  BigEndian(row / kWindow * kWindow + row * 5 % kWindow, 8));
+    }
+  }
+  const double comparisons =
+      static_cast<double>(TestComparator::calls() - before) /
+      static_cast<double>(kRows * kTables);
+  std::printf("%.1f comparisons\n", comparisons);
+  EXPECT_LT(comparisons, 18);
+}
+
+// The digits at the end of a key distinguish it from its neighbours.
+TEST(ListComparisonsTest, NumbersOfAnyLengthCompareFewKeys) {
+  constexpr uint64_t kEntries = 20000 / kSlowdown;
+  for (const int digits : {8, 9, 10, 12, 16, 20}) {
+    CountedList list(KeyOrder::kAuto);
+    const uint64_t before = TestComparator::calls();
+    for (uint64_t i = 0; i < kEntries; ++i) {
+      const std::string number = std::to_string(i);
+      list.Insert("user" + std::string(digits - number.size(), '0') + number);
+    }
+    EXPECT_LT(TestComparator::calls() - before, 3 * kEntries)
+        << digits << " digits";
+  }
+}
+
+}  // namespace
+}  // namespace test
+}  // namespace fastskip

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// Block slots: 4
+//
+// Each outcome of a probe, on blocks made by hand. The step before an access
+// stands for another thread: it may split the block under the probe.
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "memtablerep/list/block_search.h"
+#include "tests/list/list_test_util.h"
+
+namespace {
+std::function<void()>* at_step = nullptr;
+}  // namespace
+
+extern "C" void FastskipTestStep() {
+  if (at_step != nullptr && *at_step) (*at_step)();
+}
+
+namespace fastskip {
+namespace {
+
+using Outcome = Probe::Outcome;
+using test::CompareBytes;
+using test::CompareReverse;
+using test::TestComparator;
+
+constexpr int kSlots = Block::kSlots;
+
+// A block with bytes behind no prefix: of keys of one letter, the discriminator
+// is far from that of the next letter.
+class ListProbeTest : public ::testing::Test {
+ protected:
+  ListProbeTest() {
+    block_.kind = Encoding::Kind::kBytes;
+    block_.shift = 48;
+    block_.lower_bound = Entry("b");
+    right_.lower_bound = Entry("m");
+    Put(0, "b");
+    Put(1, "d");
+  }
+  ~ListProbeTest() override { at_step = nullptr; }
+
+  const char* Entry(const char* user_key, uint64_t sequence = 7) {
+    return store_.Add(user_key, sequence);
+  }
+  uint64_t WordOf(const char* entry) {
+    return MakeWord(DiscOfKey(block_, DecodeKey(entry), false), entry);
+  }
+  void Put(int slot, const char* user_key) {
+    block_.slots[slot].Init(WordOf(Entry(user_key)));
+  }
+  void SetNeighbour() {
+    block_.next.Init(MakeWord(DiscOf(WordOf(right_.lower_bound)), &right_));
+  }
+  Key KeyOf(const char* user_key, uint64_t sequence = 7) {
+    return DecodeKey(Entry(user_key, sequence));
+  }
+
+  const TestComparator comparator_{CompareBytes};
+  const Ordering ordering_{&comparator_, KeyOrder::kBytewise,
+                           DigestMode::kBothDirections};
+  test::EntryStore store_;
+  Block block_;
+  Block right_;
+};
+
+TEST_F(ListProbeTest, HereWithTheFirstEmptySlot) {
+  const Key key = KeyOf("c");
+  Probe probe(ordering_, key, Footprint::kFitsCache);
+  ASSERT_EQ(Outcome::kHere, probe.VisitForInsert(block_, kNoWord));
+  EXPECT_EQ(2, probe.slot());
+  EXPECT_EQ(block_.slots[0].LoadRelaxed(), probe.neighbours().predecessor);
+  EXPECT_EQ(block_.slots[1].LoadRelaxed(), probe.neighbours().successor);
+  EXPECT_EQ(DiscOf(WordOf(key.entry)), probe.DiscForInsert());
+  Put(2, "e");
+  Put(3, "f");
+  ASSERT_EQ(Outcome::kHere, probe.VisitForInsert(block_, kNoWord));
+  EXPECT_EQ(-1, probe.slot());
+}
+
+TEST_F(ListProbeTest, MoveRightFromTheNeighboursBoundOn) {
+  SetNeighbour();
+  for (const char* const user_key : {"m", "z"}) {
+    const Key key = KeyOf(user_key);
+    Probe probe(ordering_, key, Footprint::kFitsCache);
+    EXPECT_EQ(Outcome::kMoveRight, probe.VisitForInsert(block_, kNoWord));
+    EXPECT_EQ(Outcome::kMoveRight,
+              probe.VisitForRead(block_, kNoWord, Exact::kBoth));
+    EXPECT_EQ(Outcome::kMoveRight,
+              probe.VisitForDescent(block_, kNoWord, Exact::kNeither));
+    EXPECT_EQ(&right_, BlockOf(probe.next()));
+  }
+  // A newer version of the bound lies below it.
+  const Key newer = KeyOf("m", 8);
+  Probe probe(ordering_, newer, Footprint::kFitsCache);
+  EXPECT_EQ(Outcome::kHere, probe.VisitForInsert(block_, kNoWord));
+}
+
+TEST_F(ListProbeTest, RetryWhenTheBlockIsSplitDuringTheScan) {
+  int steps = 0;
+  std::function<void()> split = [&] {
+    if (++steps == 2) SetNeighbour();  // behind the first load of `next`
+  };
+  const Key key = KeyOf("c");
+  Probe probe(ordering_, key, Footprint::kFitsCache);
+  at_step = &split;
+  EXPECT_EQ(Outcome::kRetry, probe.VisitForInsert(block_, kNoWord));
+  EXPECT_EQ(Outcome::kHere, probe.VisitForInsert(block_, kNoWord));
+  at_step = nullptr;
+  EXPECT_EQ(2 * (kSlots + 2), steps);
+}
+
+// A read takes `next` as it is behind the scan: no entry below that bound was
+// moved out of the block before.
+TEST_F(ListProbeTest, AReadTakesTheLastNext) {
+  int steps = 0;
+  std::function<void()> split = [&] {
+    if (++steps == kSlots + 2) SetNeighbour();  // before the second load
+  };
+  const Key key = KeyOf("z");
+  Probe probe(ordering_, key, Footprint::kFitsCache);
+  at_step = &split;
+  EXPECT_EQ(Outcome::kMoveRight,
+            probe.VisitForRead(block_, kNoWord, Exact::kBoth));
+  at_step = nullptr;
+}
+
+TEST_F(ListProbeTest, MovedEntriesAreForInsertsToClear) {
+  Put(2, "x");
+  SetNeighbour();
+  const Key key = KeyOf("c");
+  Probe probe(ordering_, key, Footprint::kFitsCache);
+  EXPECT_EQ(Outcome::kMovedEntries, probe.VisitForInsert(block_, kNoWord));
+  EXPECT_EQ(Outcome::kHere, probe.VisitForRead(block_, kNoWord, Exact::kBoth));
+  EXPECT_TRUE(IsMoved(ordering_, 0, block_.slots[2].LoadRelaxed(),
+                      block_.next.LoadRelaxed()));
+  EXPECT_FALSE(IsMoved(ordering_, 0, block_.slots[1].LoadRelaxed(),
+                       block_.next.LoadRelaxed()));
+}
+
+TEST_F(ListProbeTest, DuplicateWhereUserKeyAndSequenceAreEqual) {
+  const Key same = KeyOf("d");
+  EXPECT_EQ(Outcome::kDuplicate,
+            Probe(ordering_, same, Footprint::kFitsCache)
+                .VisitForInsert(block_, kNoWord));
+  const Key newer = KeyOf("d", 8);
+  EXPECT_EQ(Outcome::kHere, Probe(ordering_, newer, Footprint::kFitsCache)
+                                .VisitForInsert(block_, kNoWord));
+}
+
+TEST_F(ListProbeTest, ViolationWhereTheComparatorContradicts) {
+  const TestComparator reverse(CompareReverse);
+  const Ordering checked(&reverse, KeyOrder::kAuto,
+                         DigestMode::kBothDirections);
+  const Key key = KeyOf("c");
+  Probe probe(checked, key, Footprint::kFitsCache);
+  EXPECT_EQ(Outcome::kViolation, probe.VisitForInsert(block_, kNoWord));
+  EXPECT_EQ(Outcome::kViolation,
+            probe.VisitForRead(block_, kNoWord, Exact::kSuccessor));
+  EXPECT_EQ(Outcome::kHere,
+            probe.VisitForDescent(block_, kNoWord, Exact::kNeither));
+}
+
+TEST_F(ListProbeTest, TheOptimisticDescentStaysLeftOfTies) {
+  block_.slots[2].Init(WordOf(Entry("d", 5)));
+  const Key key = KeyOf("d", 6);
+  Probe probe(ordering_, key, Footprint::kFitsCache);
+  EXPECT_EQ(Outcome::kHere, probe.VisitLeftOfTies(block_, kNoWord));
+  EXPECT_TRUE(probe.skipped_ties());
+  EXPECT_EQ(block_.slots[0].LoadRelaxed(), probe.neighbours().predecessor);
+  EXPECT_EQ(Outcome::kHere,
+            probe.VisitForRead(block_, kNoWord, Exact::kBoth));
+  EXPECT_EQ(block_.slots[1].LoadRelaxed(), probe.neighbours().predecessor);
+  EXPECT_EQ(block_.slots[2].LoadRelaxed(), probe.neighbours().successor);
+}
+
+}  // namespace
+}  // namespace fastskip
