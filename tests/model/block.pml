@@ -136,7 +136,7 @@ again:
     :: else
     fi;
 #endif
-#ifndef BUG_MOVED_WORDS_COUNT
+#ifndef BUG_MOVED_ENTRIES_COUNT
     if
     :: MOVED(w0, n) || MOVED(w1, n) -> goto help
     :: else

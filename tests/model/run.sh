@@ -91,7 +91,7 @@ bug() {
 check_bugs() {
   bug NAMELESS safety "$HALF -DPROBE=5" &&
     bug NO_SECOND_LOOK safety "$DUPLICATES -DPROBE=9" &&
-    bug MOVED_WORDS_COUNT safety "$SPLITS -DPROBE=9" &&
+    bug MOVED_ENTRIES_COUNT safety "$SPLITS -DPROBE=9" &&
     bug ANY_EMPTY_SLOT safety "$EMPTY -DPROBE=7" &&
     bug SPLITS_FROM_ANY_NEXT safety "$SPLITS -DPROBE=9" &&
     bug CLEARS_FIRST safety "$SPLITS -DPROBE=9" &&

@@ -6,4 +6,4 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 ./run.sh --fits
-./run.sh inv1_empty_slot_without_name order_slot_cas
+./run.sh inv1_empty_slot_without_split order_slot_cas
