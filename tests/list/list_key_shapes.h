@@ -70,7 +70,7 @@ inline ShapedKey ShortKey(Random& random, uint64_t, uint64_t n) {
 inline ShapedKey LongKey(Random& random, uint64_t i, uint64_t) {
   return {RandomBytes(random, random.Uniform(200)), i};
 }
-// Keys that only their length tells apart, and what padding confuses.
+// Keys that differ in their length only, and what padding confuses.
 inline ShapedKey PaddedKey(Random& random, uint64_t, uint64_t n) {
   std::string key = CommonPrefix(random.Uniform(3));
   key.append(random.Uniform(20), random.OneIn(4) ? '\xff' : '\0');
@@ -118,7 +118,7 @@ inline ShapedKey YcsbKey(Random& random, uint64_t i, uint64_t n) {
   return {"user" + std::to_string(Scatter(random.Uniform(n))), i + 1};
 }
 // Mostly ascending, with an outlier now and then: wide ranges beside narrow
-// ones, so that discriminators stop telling entries apart.
+// ones, so that discriminators stop distinguishing entries.
 inline ShapedKey ClusteredKey(Random& random, uint64_t i, uint64_t) {
   if (random.OneIn(50)) return {BigEndian(random(), 8), i};
   return {BigEndian(0x7000000000000000u + i % 7 * 0x1000000, 8) +

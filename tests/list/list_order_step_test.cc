@@ -80,7 +80,7 @@ std::vector<int> AscendingSideBySide(const std::vector<int>& ranks,
   return mixed;
 }
 
-// Keys far apart, and clusters of keys that only their last bytes tell apart:
+// Keys far apart, and clusters of keys that differ in their last bytes only:
 // where both kinds meet, the keys of a cluster share a discriminator.
 std::vector<std::string> MakeUniverse(Random* random) {
   std::vector<std::string> keys;

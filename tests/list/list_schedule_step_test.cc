@@ -54,7 +54,7 @@ std::string HotKey(int) { return "the hot key"; }
 uint64_t FallingSequence(int key) { return 100000 - key; }
 
 // Keys below 100 lie far apart; those above have one long prefix, among them.
-// Where both kinds meet, discriminators tell only the first apart.
+// Where both kinds meet, discriminators distinguish the first only.
 std::string FarAndNearKey(int key) {
   if (key < 100) return BigEndian(static_cast<uint64_t>(key) << 56, 8);
   return std::string(12, '\x30') + BigEndian(key, 2);
@@ -368,7 +368,7 @@ TEST_P(BytewiseScheduleTest, VersionsAtTheFront) {
   RunAll(scenario);
 }
 
-// Blocks whose discriminators do not tell the new keys apart.
+// Blocks whose discriminators do not distinguish the new keys.
 TEST_P(BytewiseScheduleTest, LowSplit) {
   Scenario scenario =
       Plain("LowSplit", Keys(1, kSlots, 40) + Keys(200, kSlots, 10),
