@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Compares the speed of two commits. tools/compare_commits.sh --help tells the
-# rest.
+# Compares the speed of two commits. See tools/compare_commits.sh --help.
 set -euo pipefail
 # shellcheck source=tools/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
@@ -190,7 +189,7 @@ build_programs() {
   fi
 }
 
-# Copies, so that the first program and its twin are files of the same kind.
+# The copy of the first program is a file of its own, so all three are copied.
 copy_programs() {
   local i commits=("$1" "$1" "$2")
   for i in 0 1 2; do

@@ -128,8 +128,8 @@ std::string RunAndKill(uint64_t number, Random* random, Totals* totals) {
              : "the writer ended with " + std::to_string(WEXITSTATUS(status));
 }
 
-// Whether ldb can be asked: it takes all options from the database, and prefix
-// hints beside range deletions are more than skip_list of RocksDB 7.8 survives.
+// Whether ldb can read it: ldb takes all options from the database, and prefix
+// hints together with range deletions crash skip_list of RocksDB 7.8.
 bool LdbCanRead(const Round& round, const ExpectedState& expected) {
   if (FLAGS_ldb.empty() || round.transactions) return false;
   // Killed before all column families were there?

@@ -150,8 +150,8 @@ Options Round::OptionsFor(Memtable which) const {
     FastSkipListOptions fast;
     fast.shards = 1 + static_cast<uint32_t>(seed % 16);
     all.memtable_factory.reset(NewFastSkipListRepFactory(fast));
-    // With skip_list, RocksDB before 9.2 does not survive them beside range
-    // deletions, which an earlier round may have left in the WAL.
+    // With skip_list, RocksDB before 9.2 does not survive them together with
+    // range deletions, which an earlier round may have left in the WAL.
     if (prefix_hints) {
       all.memtable_insert_with_hint_prefix_extractor.reset(
           NewFixedPrefixTransform(3));
