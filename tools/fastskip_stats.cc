@@ -158,7 +158,10 @@ Fields Workload(uint64_t seed) {
 std::string Json(const Fields& fields) {
   std::string text;
   for (const auto& [name, value] : fields) {
-    text += (text.empty() ? "" : ",") + ("\"" + name) + "\":" + value;
+    text += text.empty() ? "\"" : ",\"";
+    text += name;
+    text += "\":";
+    text += value;
   }
   return "{" + text + "}";
 }

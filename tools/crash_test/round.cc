@@ -215,8 +215,9 @@ OpenDb::~OpenDb() {
   // A WritePrepared database holds a snapshot in the background.
   CancelAllBackgroundWork(db_, /*wait=*/true);
   const Status status = db_->Close();
-  if (!status.ok())
+  if (!status.ok()) {
     std::fprintf(stderr, "close: %s\n", status.ToString().c_str());
+  }
   delete db_;
 }
 
@@ -237,8 +238,8 @@ Status OpenDb::Open(const Round& round, Memtable memtable,
   TransactionDBOptions txn_options;
   txn_options.write_policy = round.policy;
   txn_options.rollback_merge_operands = true;  // else a rollback leaves them
-  const Status status = TransactionDB::Open(options, txn_options, dir, families,
-                                            &handles_, &txn_db_);
+  Status status = TransactionDB::Open(options, txn_options, dir, families,
+                                      &handles_, &txn_db_);
   db_ = txn_db_;
   return status;
 }
