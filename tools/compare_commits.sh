@@ -147,18 +147,23 @@ check_out() {
 # nothing.
 TREE=$FASTSKIP_ROOT/build/rocksdb/plain
 
-# build_db_bench <commit>: the objects of RocksDB itself stay.
+# forget_plugin: Make does not notice that the list of plugins is another one.
+forget_plugin() {
+  rm -f "$TREE/librocksdb.a" "$TREE/db_bench" "$TREE"/util/build_version.{cc,o}
+}
+
+# build_db_bench <commit>: RocksDB's own objects stay as they are.
 build_db_bench() {
   link_plugin_files "$TREE" "$(checkout_of "$1")" || return 1
-  rm -f "$TREE/librocksdb.a" "$TREE/db_bench"
+  forget_plugin
   make_rocksdb "$TREE" ROCKSDB_PLUGINS=fastskip db_bench &&
     cp "$TREE/db_bench" "$(checkout_of "$1").db_bench" || return 1
-  rm -f "$TREE/librocksdb.a"
+  forget_plugin
 }
 
 build_plain_rocksdb() {
   make_rocksdb "$TREE" ROCKSDB_PLUGINS= static_lib || return 1
-  if nm -C "$TREE/librocksdb.a" 2>/dev/null | grep -q ' fastskip::'; then
+  if nm "$TREE/librocksdb.a" 2>/dev/null | grep fastskip >/dev/null; then
     say "$TREE/librocksdb.a holds fastskip."
     return 1
   fi
