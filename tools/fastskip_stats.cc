@@ -48,7 +48,6 @@ namespace {
 using fastskip::FastSkipListRepFactory;
 using fastskip::FastSkipStats;
 using rocksdb::DB;
-using rocksdb::Slice;
 using rocksdb::Status;
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
