@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The step "lint" of tests/run.sh. tests/lint.sh --help tells what it checks.
+# The step "lint" of tests/run.sh. See tests/lint.sh --help.
 # Exit status: 0 no finding, 1 findings, 77 skipped.
 #
 # shellcheck disable=SC2317  # the functions of parts are called by their names

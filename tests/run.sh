@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# All tests, from a fresh checkout, in one command. tests/run.sh --help tells
-# what it does and which options there are.
+# All tests, from a fresh checkout, in one command. See tests/run.sh --help.
 #
 # shellcheck disable=SC2317  # the functions of steps are called by their names
 set -euo pipefail
@@ -50,7 +49,7 @@ Steps, in their order:
                  it needs
   asan           the tests under AddressSanitizer and UBSan (clang), but those
                  that run stock programs or say "// Sanitizers: …"
-  tsan           the same under ThreadSanitizer, also without features
+  tsan           these tests under ThreadSanitizer, without features
   in-tree-make   fastskip as a plugin in Debian's RocksDB source package, built
                  with Make: db_bench and memtable_bench, compared with
                  skip_list
@@ -247,7 +246,7 @@ step_in-tree-cmake() {
 
 step_db-stress() { "$FASTSKIP_ROOT/tests/db_stress/run.sh" --kills 100; }
 
-# What a log of ctest says beside its lines for tests that passed.
+# The lines of a log of ctest, without those of tests that passed.
 failing_output() {
   grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed +[0-9.]+ sec$|^ +Start +[0-9]+:|^\[ *[0-9]+%\]' \
     "$1" | tail -n 200

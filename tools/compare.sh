@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Runs db_bench with two or more memtables in turn and compares speed and
-# answers. Fails when answers differ. tools/compare.sh --help tells the rest.
+# answers. Fails when answers differ. See tools/compare.sh --help.
 set -euo pipefail
 # shellcheck source=tools/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"

@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Compares the speed of two commits. tools/compare_commits.sh --help tells the
-# rest.
+# Compares the speed of two commits. See tools/compare_commits.sh --help.
 set -euo pipefail
 # shellcheck source=tools/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
@@ -22,6 +21,7 @@ WITH_DB_BENCH=
 WORKLOADS=fillseq,fillrandom,readrandom,readmissing,seekrandom,readseq,readreverse
 NUM=500000
 BUILD_ONLY=
+BENCHES=()  # memtable_bench of both
 OUT=
 FROM=
 REVISIONS=()
@@ -56,7 +56,8 @@ against one release build of RocksDB, and runs them in turn with fastskip alone.
   --workloads=LIST   its workloads, as of tools/compare.sh
                      ($WORKLOADS)
   --num=N            its keys           ($NUM)
-  --build-only       build, and say what
+  --build-only       build, and print the programs' names
+  --programs=A,B     build nothing: these two are programs memtable_bench
   --out=FILE         write each round to FILE (CSV, as tools/compare.sh does)
   --from=FILE        run nothing: report what such a file holds
 
@@ -94,6 +95,7 @@ while [ $# -gt 0 ]; do
     --workloads=*) WORKLOADS=${1#*=} ;;
     --num=*) NUM=${1#*=} ;;
     --build-only) BUILD_ONLY=yes ;;
+    --programs=*) IFS=, read -ra BENCHES <<<"${1#*=}" ;;
     --out=*) OUT=${1#*=} ;;
     --from=*) FROM=${1#*=} ;;
     --help | -h)
@@ -145,18 +147,23 @@ check_out() {
 # nothing.
 TREE=$FASTSKIP_ROOT/build/rocksdb/plain
 
-# build_db_bench <commit>: the objects of RocksDB itself stay.
+# forget_plugin: Make does not notice that the list of plugins is another one.
+forget_plugin() {
+  rm -f "$TREE/librocksdb.a" "$TREE/db_bench" "$TREE"/util/build_version.{cc,o}
+}
+
+# build_db_bench <commit>: RocksDB's own objects stay as they are.
 build_db_bench() {
   link_plugin_files "$TREE" "$(checkout_of "$1")" || return 1
-  rm -f "$TREE/librocksdb.a" "$TREE/db_bench"
+  forget_plugin
   make_rocksdb "$TREE" ROCKSDB_PLUGINS=fastskip db_bench &&
     cp "$TREE/db_bench" "$(checkout_of "$1").db_bench" || return 1
-  rm -f "$TREE/librocksdb.a"
+  forget_plugin
 }
 
 build_plain_rocksdb() {
   make_rocksdb "$TREE" ROCKSDB_PLUGINS= static_lib || return 1
-  if nm -C "$TREE/librocksdb.a" 2>/dev/null | grep -q ' fastskip::'; then
+  if nm "$TREE/librocksdb.a" 2>/dev/null | grep fastskip >/dev/null; then
     say "$TREE/librocksdb.a holds fastskip."
     return 1
   fi
@@ -190,16 +197,16 @@ build_programs() {
   fi
 }
 
-# Copies, so that the first program and its twin are files of the same kind.
+# The copy of the first program is a file of its own, so all three are copied.
 copy_programs() {
-  local i commits=("$1" "$1" "$2")
-  for i in 0 1 2; do
-    cp "$(checkout_of "${commits[i]}").build/tools/memtable_bench" \
-      "$SCRATCH/memtable_bench.$i"
-    [ -z "$WITH_DB_BENCH" ] || cp "$(checkout_of "${commits[i]}").db_bench" \
-      "$SCRATCH/db_bench.$i"
-    PROGRAMS[i]=$SCRATCH/db_bench.$i
-  done
+  cp "${BENCHES[0]}" "$SCRATCH/memtable_bench.0"
+  cp "${BENCHES[0]}" "$SCRATCH/memtable_bench.1"
+  cp "${BENCHES[1]}" "$SCRATCH/memtable_bench.2"
+  [ -n "$WITH_DB_BENCH" ] || return 0
+  PROGRAMS=("$SCRATCH"/db_bench.{0,1,2})
+  cp "$(checkout_of "$FIRST").db_bench" "${PROGRAMS[0]}"
+  cp "$(checkout_of "$FIRST").db_bench" "${PROGRAMS[1]}"
+  cp "$(checkout_of "$SECOND").db_bench" "${PROGRAMS[2]}"
 }
 
 # bench <i> <round> <keys> <entries>: appends to $CSV.
@@ -297,33 +304,66 @@ if [ -n "$FROM" ]; then
   exit $STATUS
 fi
 
-[ ${#REVISIONS[@]} -gt 0 ] || die "which commits? (see --help)"
-[ ${#REVISIONS[@]} -le 2 ] || die "'${REVISIONS[2]}' is a third commit (see --help)."
-FIRST=$(check_revision "${REVISIONS[0]}")
-SECOND=$(check_revision "${REVISIONS[1]:-HEAD}")
-[ -z "$OUT" ] || { : >>"$OUT"; } 2>/dev/null || die "--out: cannot write '$OUT'."
-build_programs "$FIRST" "$SECOND"
-if [ -n "$BUILD_ONLY" ]; then
+# check_programs: --programs names two.
+check_programs() {
+  local program
+  [ ${#BENCHES[@]} -eq 2 ] ||
+    die "--programs: '${BENCHES[*]}' is not two programs (see --help)."
+  for program in "${BENCHES[@]}"; do
+    if [ ! -f "$program" ] || [ ! -x "$program" ]; then
+      die "--programs: there is no program '$program'."
+    fi
+  done
+  [ ${#REVISIONS[@]} -eq 0 ] ||
+    die "--programs takes no commits, and there is '${REVISIONS[0]}'."
+  [ -z "$WITH_DB_BENCH" ] || die "--programs and --db-bench exclude each other."
+}
+
+# build_commits: sets FIRST, SECOND and BENCHES.
+build_commits() {
+  local commit
+  [ ${#REVISIONS[@]} -gt 0 ] || die "which commits? (see --help)"
+  [ ${#REVISIONS[@]} -le 2 ] ||
+    die "'${REVISIONS[2]}' is a third commit (see --help)."
+  FIRST=$(check_revision "${REVISIONS[0]}")
+  SECOND=$(check_revision "${REVISIONS[1]:-HEAD}")
+  build_programs "$FIRST" "$SECOND"
   for commit in "$FIRST" "$SECOND"; do
-    say "$(checkout_of "$commit").build/tools/memtable_bench"
+    BENCHES+=("$(checkout_of "$commit").build/tools/memtable_bench")
+    [ -n "$BUILD_ONLY" ] || continue
+    say "${BENCHES[-1]}"
     [ -z "$WITH_DB_BENCH" ] || say "$(checkout_of "$commit").db_bench"
   done
-  exit 0
+}
+
+# describe <first or second> <commit or program>: a line above the rounds.
+describe() {
+  local what=$2
+  [ ${#REVISIONS[@]} -eq 0 ] || what=$(git -C "$FASTSKIP_ROOT" show -s \
+    --format='%h (%cs)' "$2")
+  sed -i "/^# command:/i # $1: $what" "$CSV"
+}
+
+[ -z "$OUT" ] || { : >>"$OUT"; } 2>/dev/null || die "--out: cannot write '$OUT'."
+if [ ${#BENCHES[@]} -gt 0 ]; then
+  check_programs
+  FIRST=${BENCHES[0]}
+  SECOND=${BENCHES[1]}
+else
+  build_commits
+  [ -z "$BUILD_ONLY" ] || exit 0
 fi
 # shellcheck disable=SC2034  # used by db_bench_rounds.sh
 MEMTABLE_OF=(fastskip fastskip fastskip)
 RAW=$SCRATCH/raw
 mkdir "$RAW"
-copy_programs "$FIRST" "$SECOND"
+copy_programs
 start_csv "$COMMAND"
-for name in first second; do
-  if [ $name = first ]; then commit=$FIRST; else commit=$SECOND; fi
-  sed -i "/^# command:/i # $name: $(git -C "$FASTSKIP_ROOT" show -s \
-    --format='%h (%cs)' "$commit")" "$CSV"
-done
+describe first "$FIRST"
+describe second "$SECOND"
 run_memtable_benches
 [ -z "$WITH_DB_BENCH" ] || run_all
 progress
-[ -z "$OUT" ] || { : >>"$OUT"; } 2>/dev/null || die "--out: cannot write '$OUT'."
+[ -z "$OUT" ] || cp "$CSV" "$OUT"
 report || STATUS=1
 exit $STATUS

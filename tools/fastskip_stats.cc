@@ -2,7 +2,7 @@
 //
 // Runs a workload on a database with fastskip and prints the statistics of its
 // memtables, as a table or as JSON. This build counts comparisons, which slows
-// writers down: no place to measure speed. --help tells the rest.
+// writers down, so it is no tool to measure speed. See --help.
 
 #include <gflags/gflags.h>
 #include <stdlib.h>
@@ -48,7 +48,6 @@ namespace {
 using fastskip::FastSkipListRepFactory;
 using fastskip::FastSkipStats;
 using rocksdb::DB;
-using rocksdb::Slice;
 using rocksdb::Status;
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
@@ -61,7 +60,7 @@ void Check(const Status& status) {
   if (!status.ok()) Fail(status.ToString());
 }
 
-// What went by: memtables that were sealed.
+// The memtables that were sealed meanwhile.
 class Seals : public rocksdb::EventListener {
  public:
   void OnMemTableSealed(const rocksdb::MemTableInfo& info) override {
@@ -85,7 +84,7 @@ class Seals : public rocksdb::EventListener {
   uint64_t count_ = 0, entries_ = 0, least_ = 0, most_ = 0;
 };
 
-// A directory that goes with the object, unless the caller named it.
+// A directory that the destructor removes, unless the caller named it.
 class Directory {
  public:
   Directory() : path_(FLAGS_db), temporary_(FLAGS_db.empty()) {
@@ -111,8 +110,7 @@ uint64_t Mix(uint64_t n) {
   return n ^ (n >> 31);
 }
 
-// The n-th key: 8 bytes, big-endian, that tell it apart, and the same ones
-// again up to its size.
+// The n-th key: 8 distinct bytes, big-endian, repeated up to the key's size.
 std::string KeyOf(uint64_t n, uint64_t seed) {
   const uint64_t bits = FLAGS_keys == "random" ? Mix(n + seed) : n;
   std::string key(FLAGS_key_size, '\0');
@@ -159,7 +157,10 @@ Fields Workload(uint64_t seed) {
 std::string Json(const Fields& fields) {
   std::string text;
   for (const auto& [name, value] : fields) {
-    text += (text.empty() ? "" : ",") + ("\"" + name) + "\":" + value;
+    text += text.empty() ? "\"" : ",\"";
+    text += name;
+    text += "\":";
+    text += value;
   }
   return "{" + text + "}";
 }

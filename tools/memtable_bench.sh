@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Builds memtable_bench against a release build of RocksDB, and runs it.
-# tools/memtable_bench.sh --help tells the rest.
+# See tools/memtable_bench.sh --help.
 set -euo pipefail
 # shellcheck source=tools/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"

@@ -3,7 +3,7 @@
 #
 # From a fresh checkout to a comparison of fastskip with RocksDB's skip_list in
 # the db_bench of Debian, in one command. Can be run any number of times.
-# tools/quickstart.sh --help tells the rest.
+# See tools/quickstart.sh --help.
 set -euo pipefail
 # shellcheck source=tools/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"

@@ -65,6 +65,38 @@ expect "a count" grep -q '^5 rows: 1 slower, 1 faster' <<<"$report"
 rows readrandom 1:1:1 1:1:1 1:1:1 100/99_of_100_found >>"$CSV"
 refuse "answers that differ" compare_commits --from="$CSV"
 
+# A script stands in for memtable_bench: $1 microseconds in each round.
+fake_bench() {
+  cat >"$SCRATCH/bench.$1" <<END
+#!/bin/bash
+for arg in "\$@"; do
+  case \$arg in
+    --keys=*) keys=\${arg#*=} ;;
+    --entries=*) entries=\${arg#*=} ;;
+    --seed=*) seed=\${arg#*=} ;;
+    --csv=*) csv=\${arg#*=} ;;
+  esac
+done
+echo "$1 \$keys \$entries \$seed" >>"$SCRATCH/calls"
+echo "insert:\${keys}_keys:\$entries,1,-,-,fastskip,1,$1,same" >"\$csv"
+[ "\$keys" != zipf ] || { echo "no zipf here"; exit 2; }
+END
+  chmod +x "$SCRATCH/bench.$1"
+}
+fake_bench 2
+fake_bench 1
+programs=$SCRATCH/bench.2,$SCRATCH/bench.1
+expect "two programs" compare_commits --programs="$programs" --rounds=2 \
+  --keys=random,uuid --entries=10 --out="$SCRATCH/out.csv"
+same "they take turns, with the seed of the round" "$(xargs <"$SCRATCH/calls")" \
+  "$(xargs <<<"2 random 10 1001 2 random 10 1001 1 random 10 1001
+2 uuid 10 1001 2 uuid 10 1001 1 uuid 10 1001
+2 random 10 1002 1 random 10 1002 2 random 10 1002
+2 uuid 10 1002 1 uuid 10 1002 2 uuid 10 1002")"
+same "--out has all rounds" "$(grep -vc '^#' "$SCRATCH/out.csv")" 13
+same "the report of --out" "$(CSV=$SCRATCH/out.csv row insert)" \
+  "$(for _ in 1 2; do echo "2000.0 1000.0 2.000 2.000 2.000 1.000 1.000 1.000 0.0 faster"; done | xargs)"
+
 # rejects <part of the message> <argument...>
 rejects() {
   local message=$1
@@ -85,6 +117,12 @@ rejects "--keys needs a value" a --keys=
 rejects "--workloads: 'nosuch' is none of fillseq," a --workloads=nosuch
 rejects "--seed behind '--' is set by this script" a -- --seed=1
 rejects "'b' behind '--' is no flag" a -- b
+rejects "no zipf here" --programs="$programs" --keys=zipf
+rejects "--programs: '/nosuch' is not two" --programs=/nosuch
+rejects "no program '/nosuch'" --programs="$SCRATCH/bench.1,/nosuch"
+rejects "takes no commits, and there is 'a'" --programs="$programs" a
+rejects "exclude each other" --programs="$programs" --db-bench
+rejects "--out: cannot write '/nosuch/x'" a --out=/nosuch/x
 rejects "cannot read '/nosuch'" --from=/nosuch
 rejects "is no speed.csv" --from="$SCRATCH/error"
 rejects "takes no commits, and there is 'a'" --from="$CSV" a

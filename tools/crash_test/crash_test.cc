@@ -84,6 +84,7 @@ pid_t StartWriter(uint64_t round, uint64_t milliseconds) {
       "--child_ms=" + std::to_string(milliseconds),
       "--drop_one_in=" + std::to_string(FLAGS_drop_one_in)};
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   pid_t pid = -1;
@@ -128,8 +129,8 @@ std::string RunAndKill(uint64_t number, Random* random, Totals* totals) {
              : "the writer ended with " + std::to_string(WEXITSTATUS(status));
 }
 
-// Whether ldb can be asked: it takes all options from the database, and prefix
-// hints beside range deletions are more than skip_list of RocksDB 7.8 survives.
+// Whether ldb can read it: ldb takes all options from the database, and prefix
+// hints together with range deletions crash skip_list of RocksDB 7.8.
 bool LdbCanRead(const Round& round, const ExpectedState& expected) {
   if (FLAGS_ldb.empty() || round.transactions) return false;
   // Killed before all column families were there?
@@ -140,8 +141,10 @@ bool LdbCanRead(const Round& round, const ExpectedState& expected) {
     const std::string name = "memtable_insert_with_hint_prefix_extractor=";
     for (std::string line; std::getline(text, line);) {
       const size_t at = line.find(name);
-      if (at != line.npos && line.compare(at + name.size(), 7, "nullptr") != 0)
+      if (at != line.npos &&
+          line.compare(at + name.size(), 7, "nullptr") != 0) {
         return false;
+      }
     }
   }
   return true;
@@ -174,7 +177,7 @@ std::string Verify(const Round& round, Wals after, Random* random,
   if (!by_ldb.versions.empty() && by_ldb.versions != found.versions) {
     return "ldb reads something else";
   }
-  const std::string error = expected->Check(round.Rules(), found.versions);
+  std::string error = expected->Check(round.Rules(), found.versions);
   const ExpectedState::Totals written = expected->RoundTotals();
   totals->writes += written.acknowledged;
   totals->in_flight += written.in_flight;

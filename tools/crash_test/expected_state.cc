@@ -174,7 +174,7 @@ std::string ExpectedState::Check(const Rules& rules,
                                  const Versions& actual) const {
   const Versions base = Base();
   for (uint32_t thread = 0; thread < rules.threads; ++thread) {
-    const std::string error = CheckThread(rules, thread, base, actual);
+    std::string error = CheckThread(rules, thread, base, actual);
     if (!error.empty()) return error;
   }
   return "";

@@ -150,8 +150,8 @@ Options Round::OptionsFor(Memtable which) const {
     FastSkipListOptions fast;
     fast.shards = 1 + static_cast<uint32_t>(seed % 16);
     all.memtable_factory.reset(NewFastSkipListRepFactory(fast));
-    // With skip_list, RocksDB before 9.2 does not survive them beside range
-    // deletions, which an earlier round may have left in the WAL.
+    // With skip_list, RocksDB before 9.2 does not survive them together with
+    // range deletions, which an earlier round may have left in the WAL.
     if (prefix_hints) {
       all.memtable_insert_with_hint_prefix_extractor.reset(
           NewFixedPrefixTransform(3));
@@ -215,8 +215,9 @@ OpenDb::~OpenDb() {
   // A WritePrepared database holds a snapshot in the background.
   CancelAllBackgroundWork(db_, /*wait=*/true);
   const Status status = db_->Close();
-  if (!status.ok())
+  if (!status.ok()) {
     std::fprintf(stderr, "close: %s\n", status.ToString().c_str());
+  }
   delete db_;
 }
 
@@ -237,8 +238,8 @@ Status OpenDb::Open(const Round& round, Memtable memtable,
   TransactionDBOptions txn_options;
   txn_options.write_policy = round.policy;
   txn_options.rollback_merge_operands = true;  // else a rollback leaves them
-  const Status status = TransactionDB::Open(options, txn_options, dir, families,
-                                            &handles_, &txn_db_);
+  Status status = TransactionDB::Open(options, txn_options, dir, families,
+                                      &handles_, &txn_db_);
   db_ = txn_db_;
   return status;
 }

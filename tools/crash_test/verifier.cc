@@ -106,6 +106,14 @@ std::string EmptyWals(const OpenDb& db) {
   return status.ok() ? "" : "flush: " + status.ToString();
 }
 
+// ldb is to run without fastskip.
+std::string ScanCommand(const std::string& ldb, const std::string& dir,
+                        uint32_t family) {
+  return "env -u LD_PRELOAD " + ldb + " --db='" + dir +
+         "' --try_load_options --column_family=" + FamilyName(family) +
+         " scan --hex";
+}
+
 }  // namespace
 
 Found ReadAll(const Round& round, Memtable memtable, const std::string& dir,
@@ -144,10 +152,7 @@ Found ReadAll(const Round& round, Memtable memtable, const std::string& dir,
 Found ReadAllByLdb(const std::string& ldb, const std::string& dir) {
   Found found{"", Versions(kKeys, kAbsent)};
   for (uint32_t family = 0; family < kFamilies; ++family) {
-    const std::string command =
-        "env -u LD_PRELOAD " + ldb + " --db='" + dir +
-        "' --try_load_options --column_family=" + FamilyName(family) +
-        " scan --hex";
+    const std::string command = ScanCommand(ldb, dir, family);
     FILE* const pipe = popen(command.c_str(), "r");
     if (pipe == nullptr) {
       found.error = "cannot start " + ldb;

@@ -25,8 +25,8 @@ enum class Wals { kLeft, kEmptied };
 Found ReadAll(const Round& round, Memtable memtable, const std::string& dir,
               Wals after, Random* random);
 
-// The same by Debian's ldb, which knows nothing of fastskip. Requires a round
-// without transactions.
+// Reads every key by Debian's ldb, which knows nothing of fastskip. Requires a
+// round without transactions.
 Found ReadAllByLdb(const std::string& ldb, const std::string& dir);
 
 }  // namespace crash_test

@@ -123,7 +123,7 @@ class Writer {
     if (group.size() == 1 && group[0].count == 1) return WriteOne(group[0]);
     WriteBatch batch;
     for (const Operation& op : group) {
-      const Status status = Add(op, &batch);
+      Status status = Add(op, &batch);
       if (!status.ok()) return status;
     }
     return shared_.db->Write(write_options_, &batch);
@@ -166,8 +166,8 @@ class Writer {
         shared_.db.transactions()->BeginTransaction(write_options_));
     if (random_() % 16 == 0) {  // leaves no trace
       const uint32_t key = AnyKey();
-      const Status status = txn->Put(shared_.db.family(FamilyOf(key)),
-                                     KeyName(key), MakeValue(key, 1));
+      Status status = txn->Put(shared_.db.family(FamilyOf(key)), KeyName(key),
+                               MakeValue(key, 1));
       if (!status.ok()) return status;
       return Rollback(txn.get(), group);
     }
@@ -175,7 +175,7 @@ class Writer {
   }
 
   Status Rollback(Transaction* txn, const std::vector<Operation>& group) {
-    const Status status = txn->Rollback();
+    Status status = txn->Rollback();
     if (!status.ok()) return status;
     const std::unique_ptr<Transaction> again(
         shared_.db.transactions()->BeginTransaction(write_options_));

@@ -98,6 +98,7 @@ int main(int argc, char** argv) {
     }
   });
   std::vector<std::thread> writers;
+  writers.reserve(kWriters);
   for (int w = 0; w < kWriters; ++w) writers.emplace_back(Write, db.get(), w);
   for (std::thread& writer : writers) writer.join();
   writing = false;

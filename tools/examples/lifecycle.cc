@@ -75,15 +75,15 @@ void ReadSnapshot(DB* db) {
   then.snapshot = db->GetSnapshot();
   Check(db->Put(WriteOptions(), Key(42), "second"));
   Check(db->Delete(WriteOptions(), Key(43)));
-  std::string value;
+  std::string value, now;
   Check(db->Get(then, Key(42), &value));
   std::printf("snapshot  %s was %s, ", Key(42).c_str(), value.c_str());
-  Check(db->Get(ReadOptions(), Key(42), &value));
-  std::printf("is %s; ", value.c_str());
+  Check(db->Get(ReadOptions(), Key(42), &now));
+  std::printf("is %s; ", now.c_str());
   Check(db->Get(then, Key(43), &value));
+  const bool gone = db->Get(ReadOptions(), Key(43), &now).IsNotFound();
   std::printf("%s was %s, %s\n", Key(43).c_str(), value.c_str(),
-              db->Get(ReadOptions(), Key(43), &value).IsNotFound() ? "is gone"
-                                                                   : "is not");
+              gone ? "is gone" : "is not");
   db->ReleaseSnapshot(then.snapshot);
 }
 

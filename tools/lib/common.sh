@@ -79,7 +79,7 @@ install_packages() {
   # A package source of somebody else's that cannot be reached is no reason to
   # stop: what matters is whether the installation succeeds.
   as_root apt-get -qq update ||
-    say "apt-get update reported a problem (see above); trying all the same."
+    say "apt-get update reported a problem (see above); going on."
   # shellcheck disable=SC2086  # a list of words
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
     --no-install-recommends $missing >/dev/null ||
@@ -103,7 +103,8 @@ cmake_launcher() {
   fi
 }
 
-# Everything that a script makes outside build/ lives here and goes with it.
+# Everything that a script makes outside build/ is in $SCRATCH, which is removed at
+# its end.
 make_scratch() {
   SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/fastskip.XXXXXX")
   trap 'rm -rf "$SCRATCH"' EXIT

@@ -44,7 +44,7 @@ fetch_rocksdb_source() {
   mkdir -p "$dir"
   version=$(dpkg-query -W -f '${source:Version}' librocksdb-dev)
   source_apt "$dir/apt" update ||
-    say "Not every package source has source packages; trying all the same."
+    say "Not every package source has source packages; going on."
   rm -rf "$dir/download"
   mkdir "$dir/download"
   (cd "$dir/download" &&
@@ -57,7 +57,7 @@ fetch_rocksdb_source() {
 unpack_rocksdb() {
   [ ! -d "$2" ] || return 0
   rm -rf "$2.unpacking"
-  # The archives' checksums stand in the .dsc, and apt has checked that.
+  # apt has checked the .dsc, which holds the archives' checksums.
   dpkg-source --no-check -x "$1"/rocksdb_*.dsc "$2.unpacking" &&
     mv "$2.unpacking" "$2"
 }

@@ -2,12 +2,13 @@
 # shellcheck shell=bash
 #
 # What tools/compare.sh measured, as CSV, text, Markdown and chart: sourced after
-# common.sh. $CSV names the file; a line of it is one round of one memtable. What
-# the figures depend on stands above, behind "#".
+# common.sh. $CSV names the file; a line of it is one round of one memtable. Lines
+# that begin with "#", above, say what the figures depend on.
 
 CSV_COLUMNS=workload,threads,batch,wal,memtable,round,micros,answer
 
-# progress [text...]: on a terminal, in place of the last; without text, nothing.
+# progress [text...]: on a terminal, overwrites the last one; without text, clears
+# it.
 progress() {
   [ -t 2 ] || return 0
   if [ $# -gt 0 ]; then
@@ -47,9 +48,9 @@ check_csv() {
 
 # summary: of $CSV, lines of
 #   workload threads batch wal memtable median ratio low high verdict
-# where ratio is how many times faster than the first memtable (medians), low
-# and high the same in the least and most favourable round, and the verdict "-"
-# for that one, else "same" or "DIFFERENT" answers.
+# where ratio is how many times faster than the first memtable it is (medians), low
+# and high are the ratios of the least and the most favourable round, and verdict
+# is "-" for the first memtable, else "same" or "DIFFERENT" answers.
 summary() {
   awk -F, '
     /^#/ || $1 == "workload" { next }

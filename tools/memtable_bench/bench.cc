@@ -134,7 +134,7 @@ void Bench::RunMemtable(const Memtable& memtable, const Work& work, Pass pass,
     keep(Operation::kGetBeside, get);
   }
   MemTableRun run(factory, order, work);
-  CountingOrder::Take();  // of a first entry of the memtable's own
+  CountingOrder::Take();  // of the entry that a memtable inserts itself
   keep(Operation::kInsert, run.Run(Operation::kInsert, measure));
   for (const Operation operation : operations_) {
     if (operation > Operation::kInsert &&
@@ -151,8 +151,8 @@ std::vector<Bench::Share> Bench::RunRound(const Load& load, uint32_t round,
   const uint64_t lists =
       std::max<uint64_t>(1, request_.round_entries / load.entries);
   for (uint64_t list = 0; list < lists; ++list) {
-    const Work work =
-        MakeWork(load, Scatter(request_.seed) + round * 1000003 + list);
+    const Work work = MakeWork(
+        load, Scatter(request_.seed) + uint64_t{round} * 1000003 + list);
     for (size_t i = 0; i < memtables_.size(); ++i) {
       // Each memtable comes first as often as any other.
       const size_t turn = (i + round + list) % memtables_.size();
@@ -181,7 +181,7 @@ void Bench::CheckAnswers(const Load& load,
   }
 }
 
-// As many as there are, but no more samples of an operation than need be.
+// All rounds, or fewer where these give enough samples of an operation.
 uint32_t Bench::LatencyRounds(const Load& load) const {
   constexpr uint64_t kSamples = 4000000;
   return static_cast<uint32_t>(
@@ -222,8 +222,7 @@ void Bench::AddCounts(const Load& load, Rows* rows,
   }
 }
 
-// Has malloc take as much of the kernel as a memtable of so many bytes needs,
-// and keep it.
+// Makes malloc hold as many pages as a memtable of so many bytes needs.
 void Bench::TouchPages(uint64_t bytes) {
   std::vector<std::unique_ptr<char[]>> blocks;
   for (uint64_t taken = 0; taken < bytes; taken += kArenaBlock) {
@@ -234,7 +233,8 @@ void Bench::TouchPages(uint64_t bytes) {
 }
 
 void Bench::RunLoad(const Load& load, Report* report) {
-  constexpr uint64_t kMostOverhead = 192;  // bytes of an entry beside its value
+  constexpr uint64_t kMostOverhead =
+      192;  // bytes of an entry without its value
   if (!request_.fresh_pages) {
     TouchPages(load.entries * (request_.value_size + kMostOverhead));
   }
@@ -280,7 +280,7 @@ Report Bench::Run() {
   if (request_.comparator != "bytewise") report.order = request_.comparator;
   report.fresh_pages = request_.fresh_pages;
   report.base = memtables_.front().name;
-  // What only the first calls of a program cost is nobody's.
+  // Warms up: no memtable pays for what only the first calls of a program cost.
   RunRound({request_.keys.front(), 1000}, 0, Pass::kMean);
   for (const std::string& keys : request_.keys) {
     for (const uint64_t entries : request_.entries) {

@@ -34,8 +34,8 @@ class Random {
   uint64_t state_;
 };
 
-// Keys in the order of their use. Side by side, so that fetching one costs all
-// memtables the same and next to nothing.
+// Keys in the order of their use, contiguous in memory: reading one is cheap,
+// and costs the same whatever the memtable.
 class KeyList {
  public:
   void Reserve(size_t keys, size_t max_size);

@@ -15,8 +15,8 @@ namespace fastskip {
 namespace bench {
 namespace {
 
-// Each thread counts by itself and hands its count over when it ends, so that
-// counting does not make threads meet that would not.
+// Each thread has a counter of its own and adds it to the total when it ends,
+// so that counting adds no contention.
 std::atomic<uint64_t> handed_over{0};
 struct ThreadCount {
   uint64_t calls = 0;

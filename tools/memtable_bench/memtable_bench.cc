@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Times memtables by themselves: what RocksDB's write and read paths call of a
-// MemTableRep, with any number of writers and readers. --help tells the rest.
+// MemTableRep, with any number of writers and readers. See --help.
 
 #include <gflags/gflags.h>
 #include <malloc.h>
@@ -168,7 +168,7 @@ std::string ProcessorName() {
   return "unknown";
 }
 
-// What the figures depend on, beside the code.
+// What the figures depend on, apart from the code.
 void Describe(int argc, const std::vector<std::string>& arguments,
               Report* report) {
   std::ostringstream version;

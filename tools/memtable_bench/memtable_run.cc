@@ -23,8 +23,8 @@ double Since(Clock::time_point start) {
   return std::chrono::duration<double, std::nano>(Clock::now() - start).count();
 }
 
-// Times one operation where that is asked for. The clock's own time, some 25
-// ns, is included: so means are measured without.
+// Times one operation where Measure says so. This includes some 25 ns for
+// reading the clock, so means are measured without it.
 template <Measure measure>
 class Stopwatch {
  public:
@@ -126,7 +126,7 @@ Result InThreads(TimeOf time, uint32_t count, const Body& body) {
   return result;
 }
 
-// What a reader of RocksDB takes of an entry: the key to compare, the tag, the
+// What RocksDB's read path loads of an entry: the key to compare, the tag, the
 // length of the value.
 struct Found {
   rdb::Slice user_key;
@@ -361,8 +361,8 @@ void MemTableRun::Scan(Operation direction, Result* result) const {
           "a scan met " + std::to_string(entries) + " entries");
 }
 
-// What a memtable costs before its first entry, its arena included: RocksDB
-// makes a new one after each flush, and uses none again.
+// What a memtable and its arena cost before the first entry: RocksDB makes a
+// new one after each flush, and reuses none.
 template <Measure measure>
 void MemTableRun::Make(Result* result) const {
   constexpr int kTimes = 1000;
@@ -403,7 +403,7 @@ void MemTableRun::Beside(Result* insert, Result* get) {
   *get = Sum(&threads.each[writers], readers, work_.time, threads.wall);
   Require(get->found == get->operations,
           "readers beside writers did not find each key");
-  get->digest = get->found = 0;  // depend on who was faster
+  get->digest = get->found = 0;  // depend on which thread was faster
 }
 
 template <Measure measure>
