@@ -30,7 +30,7 @@ Status CheckAddressWidth(const void* address) {
 Status CheckHeapAddresses() {
   for (const size_t bytes : {size_t{64}, size_t{4} << 20}) {
     const std::unique_ptr<char[]> sample(new char[bytes]);
-    const Status status = CheckAddressWidth(sample.get());
+    Status status = CheckAddressWidth(sample.get());
     if (!status.ok()) return status;
   }
   return Status::OK();

@@ -62,7 +62,7 @@ Status FastSkipListRepFactory::ConfigureOptions(
     const ConfigOptions& config_options,
     const std::unordered_map<std::string, std::string>& options,
     std::unordered_map<std::string, std::string>* unused) {
-  const Status status =
+  Status status =
       MemTableRepFactory::ConfigureOptions(config_options, options, unused);
   // RocksDB, when it configures a whole column family, takes NotFound to mean
   // that the column family has no such option, and drops the message.
@@ -79,7 +79,7 @@ Status FastSkipListRepFactory::PrepareOptions(
 
 Status FastSkipListRepFactory::ValidateOptions(
     const DBOptions& db_options, const ColumnFamilyOptions& cf_options) const {
-  const Status status = Check();
+  Status status = Check();
   if (!status.ok()) return status;
   if (options_.key_order == FastSkipListOptions::KeyOrder::kBytewise &&
       !IsBytewise(cf_options.comparator)) {

@@ -99,7 +99,8 @@ class FastSkipListRepFactory : public ROCKSDB_NAMESPACE::MemTableRepFactory {
   // Statistics of this factory's live memtables: the sum of all, the sum of
   // those with one column family ID (of every database that uses the factory),
   // and each one by itself, the oldest first. GetFastSkipStats() distinguishes
-  // databases. Any thread, at any time; fast_skip_list_stats.h tells the cost.
+  // databases. Any thread, at any time; the cost is in
+  // fast_skip_list_stats.h.
   FastSkipStats GetStats() const;
   FastSkipStats GetStats(uint32_t column_family_id) const;
   std::vector<FastSkipStats> GetMemtableStats() const;

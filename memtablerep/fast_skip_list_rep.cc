@@ -130,8 +130,8 @@ Status FastSkipListRep::MultiGet(size_t num_keys, const char* const* keys,
       GetFrom(*list_, keys[i], args[i], callback);
       continue;
     }
-    const Status status = GetChecked(ValidatingCursor(list_, &comparator_),
-                                     keys[i], args[i], callback, checks);
+    Status status = GetChecked(ValidatingCursor(list_, &comparator_), keys[i],
+                               args[i], callback, checks);
     if (!status.ok()) return status;
   }
   return Status::OK();

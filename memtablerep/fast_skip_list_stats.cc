@@ -3,6 +3,7 @@
 #include "fast_skip_list_stats.h"
 
 #include <cinttypes>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -31,7 +32,7 @@ double Ratio(uint64_t part, uint64_t whole, double of_nothing) {
 
 // With a decimal point in every locale, as JSON requires. REQUIRES: value >= 0
 std::string Text(double value) {
-  const auto thousandths = static_cast<uint64_t>(value * 1000 + 0.5);
+  const auto thousandths = static_cast<uint64_t>(std::llround(value * 1000));
   char text[32];
   std::snprintf(text, sizeof(text), "%" PRIu64 ".%03" PRIu64,
                 thousandths / 1000, thousandths % 1000);
@@ -137,7 +138,7 @@ std::string FastSkipStats::ToString() const {
   std::string text;
   for (const auto& [name, value] : Fields()) {
     if (!text.empty()) text += ' ';
-    text += name + "=" + value;
+    text.append(name).append("=").append(value);
   }
   return text;
 }
@@ -146,7 +147,7 @@ std::string FastSkipStats::ToJson() const {
   std::string text;
   for (const auto& [name, value] : Fields()) {
     text += text.empty() ? "{\"" : ",\"";
-    text += name + "\":" + value;
+    text.append(name).append("\":").append(value);
   }
   return text + "}";
 }

@@ -76,8 +76,8 @@ void MemtableContents::Seal() {
 
 size_t MemtableContents::RequestFlush() {
   const uint64_t attempts = arena.ApproximateEntries();
-  if (!limit_.IsReachedBy(attempts) || sealed_.load(std::memory_order_relaxed))
-    return 0;
+  if (!limit_.IsReachedBy(attempts)) return 0;
+  if (sealed_.load(std::memory_order_relaxed)) return 0;
   const uint64_t duplicates = list.GetStats().duplicates;
   if (!limit_.IsReachedBy(attempts - duplicates)) return 0;
   return limit_.Request(attempts, kOwnBytes + arena.reserved(),

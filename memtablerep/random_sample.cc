@@ -50,7 +50,8 @@ void UniqueRandomSample(const BlockSkipList& list, uint64_t num_entries,
   entries->clear();
   const uint64_t wanted = std::min(num_entries, target_sample_size);
   // Picks often meet when many are wanted; one pass is cheaper then.
-  if (wanted > std::sqrt(static_cast<double>(num_entries))) {
+  if (static_cast<double>(wanted) >
+      std::sqrt(static_cast<double>(num_entries))) {
     SampleInOnePass(list, num_entries, wanted, entries);
   } else {
     SampleByPicks(list, wanted, entries);

@@ -122,7 +122,7 @@ Status ValidatingCursor::WalkTo(const char* target, const ReadChecks& checks,
   for (int left = kNeighbours; iter_.Valid() && left >= 0; iter_.Next()) {
     const char* const entry = iter_.key();
     if (checks.entry_check != nullptr && *checks.entry_check != nullptr) {
-      const Status status = (*checks.entry_check)(entry, checks.show_keys);
+      Status status = (*checks.entry_check)(entry, checks.show_keys);
       if (!status.ok()) return status;
     }
     if (checks.order && previous != nullptr &&

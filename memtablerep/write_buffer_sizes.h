@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The write_buffer_size of the column families that share a factory, as far as
-// the factory learns it: DB::Open has it validate their options.
-// CreateColumnFamily and SetOptions tell it nothing.
+// WriteBufferSizes: the write_buffer_size of the column families that share a
+// factory, as far as the factory knows it. DB::Open has the factory validate
+// their options; CreateColumnFamily and SetOptions do not.
 //
 // Thread safety: any number of threads.
 #pragma once
