@@ -26,8 +26,9 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <cstdint>
+
+#include "list/step_atomic.h"
 
 namespace fastskip {
 
@@ -48,32 +49,29 @@ class EntryLimit {
   // entries, where RocksDB is thought to flush at `full` bytes.
   // REQUIRES: IsReachedBy(entries)
   uint64_t Request(uint64_t entries, uint64_t reserved, uint64_t full) {
-    if (entries <= withdrawn_until_.load(kRelaxed)) return 0;
-    uint64_t last = last_request_.load(kRelaxed);
-    if (entries >= last + step_ &&
-        last_request_.compare_exchange_strong(last, entries, kRelaxed)) {
-      requests_.fetch_add(1, kRelaxed);
+    if (entries <= withdrawn_until_.Load()) return 0;
+    const uint64_t last = last_request_.Load();
+    if (entries >= last + step_ && last_request_.Replace(last, entries)) {
+      requests_.Add(1);
     }
     const int doublings =
-        std::min<int>(kMaxDoublings, std::max(0, requests_.load(kRelaxed) - 1));
+        std::min<int>(kMaxDoublings, std::max(0, requests_.Load() - 1));
     const uint64_t claim = full << doublings;
     return claim > reserved ? claim - reserved : 0;
   }
 
   // Request returns 0 until the memtable has more than `entries` entries.
-  void Withdraw(uint64_t entries) { withdrawn_until_.store(entries, kRelaxed); }
+  void Withdraw(uint64_t entries) { withdrawn_until_.Store(entries); }
 
  private:
   static constexpr int kMaxDoublings = 16;  // from 64 MB to 4 TB
-  // Relaxed: no other data is read because of one of these values. A stale one
-  // makes a request one call later, or once more.
-  static constexpr std::memory_order kRelaxed = std::memory_order_relaxed;
 
   const uint64_t max_;
   const uint64_t step_;  // in entries
-  std::atomic<uint64_t> withdrawn_until_{0};
-  std::atomic<uint64_t> last_request_{0};  // in entries
-  std::atomic<int> requests_{0};
+  // A stale value makes a request one call later, or once more.
+  RelaxedAtomic<uint64_t> withdrawn_until_;
+  RelaxedAtomic<uint64_t> last_request_;  // in entries
+  RelaxedAtomic<int> requests_;
 };
 
 }  // namespace fastskip

@@ -66,8 +66,7 @@ MemtableContents::MemtableContents(ChunkSource* source,
 
 void MemtableContents::Seal() {
   // RocksDB may call MarkReadOnly twice.
-  if (sealed_.exchange(true, std::memory_order_relaxed) || !log_on_seal_ ||
-      owner().logger == nullptr) {
+  if (sealed_.Exchange(true) || !log_on_seal_ || owner().logger == nullptr) {
     return;
   }
   ROCKSDB_NAMESPACE::Info(owner().logger, "fastskip: memtable sealed: %s",
@@ -77,7 +76,7 @@ void MemtableContents::Seal() {
 size_t MemtableContents::RequestFlush() {
   const uint64_t attempts = arena.ApproximateEntries();
   if (!limit_.IsReachedBy(attempts)) return 0;
-  if (sealed_.load(std::memory_order_relaxed)) return 0;
+  if (sealed_.Load()) return 0;
   const uint64_t duplicates = list.GetStats().duplicates;
   if (!limit_.IsReachedBy(attempts - duplicates)) return 0;
   return limit_.Request(attempts, kOwnBytes + arena.reserved(),
@@ -88,7 +87,7 @@ FastSkipStats MemtableContents::GetStats() const {
   FastSkipStats stats;
   stats.column_family_id = owner().column_family_id;
   stats.memtables = 1;
-  stats.sealed = sealed_.load(std::memory_order_relaxed) ? 1 : 0;
+  stats.sealed = sealed_.Load() ? 1 : 0;
 
   const BlockSkipList::Stats of_list = list.GetStats();
   stats.leaf_blocks = of_list.leaf_blocks;

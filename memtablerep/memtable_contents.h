@@ -8,7 +8,6 @@
 // written concurrently. Construction and destruction need the object alone.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -19,6 +18,7 @@
 #include "fast_skip_list_stats.h"
 #include "list/block_skip_list.h"
 #include "list/sharded_arena.h"
+#include "list/step_atomic.h"
 #include "live_memtables.h"
 #include "rep_comparator.h"
 
@@ -67,7 +67,7 @@ class MemtableContents final : private LiveMemtables::Member {
   EntryLimit limit_;
   const uint32_t backpressure_percent_;
   const bool log_on_seal_;
-  std::atomic<bool> sealed_{false};
+  RelaxedAtomic<bool> sealed_;
 };
 
 }  // namespace fastskip

@@ -4,11 +4,11 @@
 // Thread safety: any number of threads, as for RocksDB's comparator.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
 #include "fast_skip_list_options.h"
 #include "list/block_ordering.h"
+#include "list/step_atomic.h"
 #include "rocksdb/comparator.h"
 #include "rocksdb/memtablerep.h"
 #include "rocksdb_compat.h"
@@ -37,11 +37,11 @@ class RepComparator final : public EntryComparator {
 
 #ifdef FASTSKIP_COUNT_COMPARISONS
   // Calls so far; 0 unless kCountComparisons.
-  uint64_t calls() const { return calls_.load(std::memory_order_relaxed); }
+  uint64_t calls() const { return calls_.Load(); }
 
  private:
-  void CountCall() const { calls_.fetch_add(1, std::memory_order_relaxed); }
-  mutable std::atomic<uint64_t> calls_{0};
+  void CountCall() const { calls_.Add(1); }
+  mutable RelaxedAtomic<uint64_t> calls_;
 #else
   uint64_t calls() const { return 0; }
 

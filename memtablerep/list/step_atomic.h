@@ -97,8 +97,16 @@ class RelaxedAtomic {
 
   T Load() const { return value_.load(std::memory_order_relaxed); }
   void Store(T value) { value_.store(value, std::memory_order_relaxed); }
-  // Returns the value before.
+  // Each returns the value before.
   T Add(T more) { return value_.fetch_add(more, std::memory_order_relaxed); }
+  T Exchange(T value) {
+    return value_.exchange(value, std::memory_order_relaxed);
+  }
+  // False where `expected` is not there.
+  bool Replace(T expected, T desired) {
+    return value_.compare_exchange_strong(expected, desired,
+                                          std::memory_order_relaxed);
+  }
 
  private:
   std::atomic<T> value_;
