@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where a full block is cut, and what its right half holds, as pure functions of
-// a block that nobody else knows of.
+// Where a full block is cut, and what its right half holds, as pure functions
+// of a block that nobody else knows of.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -23,10 +23,11 @@ constexpr int kSlots = Block::kSlots;
 // them in the order given.
 class ListSplitTest : public ::testing::Test {
  protected:
-  // Fills left_ with entries under digests of their own, between its lower bound
-  // and, where there is one, its fence.
+  // Fills left_ with entries under digests of their own, between its lower
+  // bound and its fence; without a fence, at the scale of the first `scale`
+  // keys.
   void Fill(const std::vector<std::string>& user_keys,
-            const std::string& fence = "") {
+            const std::string& fence = "", int scale = kSlots) {
     ASSERT_EQ(user_keys.size(), static_cast<size_t>(kSlots));
     std::vector<Key> keys;
     uint64_t sequence = 1000;
@@ -34,8 +35,8 @@ class ListSplitTest : public ::testing::Test {
       entries_.push_back(store_.Add(key, sequence--));
       keys.push_back(DecodeKey(entries_.back()));
     }
-    NewBlockKeys plan{keys.data(), kSlots, nullptr, keys[0],
-                      keys.back(), true,   false};
+    NewBlockKeys plan{keys.data(),     kSlots, nullptr, keys[0],
+                      keys[scale - 1], true,   false};
     Key bound;
     if (!fence.empty()) {
       neighbour_.lower_bound = store_.Add(fence, 1);
@@ -67,7 +68,8 @@ class ListSplitTest : public ::testing::Test {
     return probe;
   }
 
-  // That `right` holds the entries from `from` on, and has the neighbour of left_.
+  // That `right` holds the entries from `from` on, and has the neighbour of
+  // left_.
   void ExpectUpperPart(const Block& right, int from) {
     Words words;
     LoadWords(right, &words);
@@ -96,9 +98,12 @@ class ListSplitTest : public ::testing::Test {
   }
 
   // `count` keys with numbers 10 apart.
-  static std::vector<std::string> Table(const std::string& prefix, int count) {
+  static std::vector<std::string> Table(const std::string& prefix, int count,
+                                        int first = 10) {
     std::vector<std::string> keys;
-    for (int i = 1; i <= count; ++i) keys.push_back(Numbered(prefix, 10 * i));
+    for (int i = 0; i < count; ++i) {
+      keys.push_back(Numbered(prefix, first + 10 * i));
+    }
     return keys;
   }
 
@@ -113,26 +118,25 @@ class ListSplitTest : public ::testing::Test {
 };
 
 TEST_F(ListSplitTest, DistinctKeysAreCutInTheMiddle) {
-  Fill(Table("user", kSlots), "user99999999");
+  Fill(Table("user", kSlots), Numbered("user", 10 * kSlots + 10));
   const Key key = DecodeKey(store_.Add(Numbered("user", 15), 5000));
   const Probe probe = Visit(key);
   FullBlock full(ordering_, left_, probe.visit().words);
   EXPECT_FALSE(full.collision_heavy());
   EXPECT_EQ(kSlots / 2, full.Middle());
-  const int from = FillRightHalf(ordering_, left_, probe.visit(), key, &full,
-                                 &right_);
+  const int from =
+      FillRightHalf(ordering_, left_, probe.visit(), key, &full, &right_);
   EXPECT_EQ(kSlots / 2, from);
   ExpectUpperPart(right_, from);
 }
 
 TEST_F(ListSplitTest, NoCutFallsWithinVersionsOfOneKey) {
   for (int run = 2; run < kSlots / 2; ++run) {
-    SetUp();
     entries_.clear();
     std::vector<std::string> keys = Table("user", kSlots);
     const int begin = kSlots / 2 - run / 2;
     for (int i = 1; i < run; ++i) keys[begin + i] = keys[begin];
-    Fill(keys, "user99999999");
+    Fill(keys, Numbered("user", 10 * kSlots + 10));
     const Key key = DecodeKey(store_.Add(Numbered("user", 15), 5000));
     const Probe probe = Visit(key);
     FullBlock full(ordering_, left_, probe.visit().words);
@@ -154,15 +158,17 @@ TEST_F(ListSplitTest, CollisionHeavyWordsMoveToABlockThatResolvesThem) {
   FullBlock full(ordering_, left_, probe.visit().words);
   ASSERT_TRUE(full.collision_heavy());
   full.Order(ordering_);
-  const int from = FillRightHalf(ordering_, left_, probe.visit(), key, &full,
-                                 &right_);
+  const int from =
+      FillRightHalf(ordering_, left_, probe.visit(), key, &full, &right_);
   EXPECT_EQ(1, from);
   ExpectUpperPart(right_, from);
-  EXPECT_FALSE(FullBlock(ordering_, right_, [&] {
-                 Words words;
-                 LoadWords(right_, &words);
-                 return words;
-               }()).collision_heavy());
+  EXPECT_FALSE(FullBlock(ordering_, right_,
+                         [&] {
+                           Words words;
+                           LoadWords(right_, &words);
+                           return words;
+                         }())
+                   .collision_heavy());
 }
 
 // A run that ascends below a few words of the next table gets the block.
@@ -170,7 +176,7 @@ TEST_F(ListSplitTest, ARunThatAscendsKeepsTheBlock) {
   const int run = kSlots - 3;
   std::vector<std::string> keys = Table("t1", run);
   for (const std::string& key : Table("t2", 3)) keys.push_back(key);
-  Fill(keys);
+  Fill(keys, "", run);
   // Written one after the other, the next table's before that.
   for (int i = 0; i < kSlots; ++i) {
     const uint64_t sequence = i < run ? 2000 + i : 100 + i;
@@ -190,7 +196,8 @@ TEST_F(ListSplitTest, ARunThatAscendsKeepsTheBlock) {
 
 TEST_F(ListSplitTest, AnAppendStartsABlockOfItsOwn) {
   Fill(Table("user", kSlots));
-  const char* const entry = store_.Add(Numbered("user", 10 * kSlots + 10), 5000);
+  const char* const entry =
+      store_.Add(Numbered("user", 10 * kSlots + 10), 5000);
   const Key key = DecodeKey(entry);
   const Probe probe = Visit(key);
   const AppendPoint point = AppendPointOf(probe.visit(), probe.DiscForInsert());
@@ -207,8 +214,7 @@ TEST_F(ListSplitTest, AnAppendStartsABlockOfItsOwn) {
 }
 
 TEST_F(ListSplitTest, AReplacedHeadLeavesRoomBelow) {
-  left_.flags |= Block::kHead;
-  Fill(Table("user", kSlots));
+  Fill(Table("user", kSlots, 1000000));
   left_.flags |= Block::kHead;
   const Key key = DecodeKey(store_.Add("a", 5000));
   const Probe probe = Visit(key);
@@ -222,7 +228,7 @@ TEST_F(ListSplitTest, AReplacedHeadLeavesRoomBelow) {
   const uint64_t next = head.next.LoadAcquire();
   EXPECT_EQ(&right_, BlockOf(next));
   EXPECT_GT(DiscOf(next), kMinDisc + kSlots);
-  const Key below = DecodeKey(store_.Add(Numbered("user", 5), 1));
+  const Key below = DecodeKey(store_.Add(Numbered("user", 999999), 1));
   EXPECT_LE(DiscOfKey(head, below, false), DiscOf(next));
 }
 
