@@ -99,8 +99,7 @@ class FastSkipListRepFactory : public ROCKSDB_NAMESPACE::MemTableRepFactory {
   // Statistics of this factory's live memtables: the sum of all, the sum of
   // those with one column family ID (of every database that uses the factory),
   // and each one by itself, the oldest first. GetFastSkipStats() distinguishes
-  // databases. Any thread, at any time; the cost is in
-  // fast_skip_list_stats.h.
+  // databases. Any thread, at any time; fast_skip_list_stats.h has the cost.
   FastSkipStats GetStats() const;
   FastSkipStats GetStats(uint32_t column_family_id) const;
   std::vector<FastSkipStats> GetMemtableStats() const;

@@ -6,7 +6,6 @@
 
 namespace fastskip {
 
-using ROCKSDB_NAMESPACE::Slice;
 using ROCKSDB_NAMESPACE::Status;
 
 void FastSkipListIterator::Next() { cursor_.Unchecked()->Next(); }

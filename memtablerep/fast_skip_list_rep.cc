@@ -14,11 +14,8 @@
 namespace fastskip {
 
 using ROCKSDB_NAMESPACE::Allocator;
-using ROCKSDB_NAMESPACE::Arena;
 using ROCKSDB_NAMESPACE::KeyHandle;
-using ROCKSDB_NAMESPACE::LookupKey;
 using ROCKSDB_NAMESPACE::MemTableRep;
-using ROCKSDB_NAMESPACE::Slice;
 using ROCKSDB_NAMESPACE::Status;
 
 namespace {
