@@ -39,7 +39,7 @@ constexpr size_t kOwnBytes =
 
 MemtableContents* MemtableContents::Make(
     ChunkSource* source, const RepComparator* comparator,
-    const FastSkipListOptions& options, KeyOrder order,
+    const FastSkipListOptions& options, KnownOrder order,
     const MemtableOwner& owner, const std::shared_ptr<FactoryState>& factory) {
   size_t bytes = kOwnBytes;
   void* place = source->AllocateChunk(bytes);
@@ -51,7 +51,7 @@ MemtableContents* MemtableContents::Make(
 MemtableContents::MemtableContents(ChunkSource* source,
                                    const RepComparator* comparator,
                                    const FastSkipListOptions& options,
-                                   KeyOrder order, const MemtableOwner& owner,
+                                   KnownOrder order, const MemtableOwner& owner,
                                    const std::shared_ptr<FactoryState>& factory)
     : Member(owner),
       arena(source, options.shards),

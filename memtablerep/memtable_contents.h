@@ -34,7 +34,7 @@ class MemtableContents final : private LiveMemtables::Member {
   static MemtableContents* Make(ChunkSource* source,
                                 const RepComparator* comparator,
                                 const FastSkipListOptions& options,
-                                KeyOrder order, const MemtableOwner& owner,
+                                KnownOrder order, const MemtableOwner& owner,
                                 const std::shared_ptr<FactoryState>& factory);
   ~MemtableContents() { factory_->memtables.Remove(this); }
 
@@ -52,7 +52,7 @@ class MemtableContents final : private LiveMemtables::Member {
 
  private:
   MemtableContents(ChunkSource* source, const RepComparator* comparator,
-                   const FastSkipListOptions& options, KeyOrder order,
+                   const FastSkipListOptions& options, KnownOrder order,
                    const MemtableOwner& owner,
                    const std::shared_ptr<FactoryState>& factory);
 

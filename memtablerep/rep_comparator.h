@@ -53,26 +53,26 @@ class RepComparator final : public EntryComparator {
 
 // What the list may assume of `comparator`: what the option says, and for kAuto
 // what fastskip can find out (rocksdb_compat.h).
-inline KeyOrder KnownOrderOf(
+inline KnownOrder KnownOrderOf(
     FastSkipListOptions::KeyOrder option,
     const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator& comparator) {
   switch (option) {
     case FastSkipListOptions::KeyOrder::kBytewise:
-      return KeyOrder::kBytewise;
+      return KnownOrder::kBytewise;
     case FastSkipListOptions::KeyOrder::kComparator:
-      return KeyOrder::kComparator;
+      return KnownOrder::kNeither;
     case FastSkipListOptions::KeyOrder::kAuto:
       break;
   }
   if (compat::IsKnownToWrap(ROCKSDB_NAMESPACE::BytewiseComparator(),
                             comparator)) {
-    return KeyOrder::kBytewise;
+    return KnownOrder::kBytewise;
   }
   if (compat::IsKnownToWrap(ROCKSDB_NAMESPACE::ReverseBytewiseComparator(),
                             comparator)) {
-    return KeyOrder::kReverse;
+    return KnownOrder::kReverse;
   }
-  return KeyOrder::kAuto;
+  return KnownOrder::kUnknown;
 }
 
 }  // namespace fastskip

@@ -156,7 +156,8 @@ inline const char* KeyEntryOf(int level, uint64_t word) {
 }
 
 // The discriminator of `key` in `block`. REQUIRES: the kind is not kLabels
-inline uint32_t DiscOfKey(const Block& block, const Key& key, bool has_prefix) {
+FASTSKIP_ALWAYS_INLINE uint32_t DiscOfKey(const Block& block, const Key& key,
+                                          bool has_prefix) {
   return DiscOfKey(block.encoding(), block.lower_bound, key, has_prefix);
 }
 

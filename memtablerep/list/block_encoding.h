@@ -41,6 +41,10 @@ constexpr uint32_t kMinDisc = 1;
 constexpr uint32_t kMaxDisc = 0xFFFE;
 constexpr uint32_t kEmptyDisc = kMaxDisc + 1;
 
+// For what the hot path calls with an encoding that it has just put together:
+// inlined, it stays in registers. (3 % of the instructions of a lookup.)
+#define FASTSKIP_ALWAYS_INLINE __attribute__((always_inline)) inline
+
 struct Encoding {
   enum class Kind : uint8_t {
     kLabels,    // numbers dealt out in order, found by comparing keys
@@ -107,7 +111,8 @@ inline uint64_t SequenceDigest(const Key& key) { return ~key.sequence; }
 
 // The digest of `key` in the order of the block's keys.
 // REQUIRES: the kind is not kLabels
-inline uint64_t DigestOf(const Encoding& encoding, const Key& key) {
+FASTSKIP_ALWAYS_INLINE uint64_t DigestOf(const Encoding& encoding,
+                                         const Key& key) {
   if (encoding.kind == Encoding::Kind::kSequence) return SequenceDigest(key);
   const uint64_t digest = encoding.kind == Encoding::Kind::kDigits
                               ? DigitsDigest(key, encoding.prefix)
@@ -133,8 +138,9 @@ inline uint32_t ShiftForSpan(uint64_t span) {
 // The discriminator of `key`. `holder`: an entry that has the prefix.
 // `has_prefix`: the key is known to have it, so that it need not be compared.
 // REQUIRES: the kind is not kLabels
-inline uint32_t DiscOfKey(const Encoding& encoding, const char* holder,
-                          const Key& key, bool has_prefix) {
+FASTSKIP_ALWAYS_INLINE uint32_t DiscOfKey(const Encoding& encoding,
+                                          const char* holder, const Key& key,
+                                          bool has_prefix) {
   const bool sequence = encoding.kind == Encoding::Kind::kSequence;
   if (!has_prefix && (encoding.prefix > 0 || sequence)) {
     const Key other = DecodeKey(holder);

@@ -20,16 +20,16 @@ class EntryComparator {
   virtual int Compare(const char* a, const char* b) const = 0;
 };
 
-// What the list may assume of the comparator.
-enum class KeyOrder : uint8_t {
-  kAuto,        // nothing: digests are used as long as checks confirm them
-  kBytewise,    // user keys order by their bytes
-  kReverse,     // the same the other way round
-  kComparator,  // digests are of no use: labels from the start
+// What is known of the order that the comparator makes.
+enum class KnownOrder : uint8_t {
+  kUnknown,   // nothing: digests are used as long as checks confirm them
+  kBytewise,  // user keys order by their bytes
+  kReverse,   // the same the other way round
+  kNeither,   // digests are of no use: labels from the start
 };
 
-inline bool IsKnown(KeyOrder order) {
-  return order == KeyOrder::kBytewise || order == KeyOrder::kReverse;
+inline bool IsKnown(KnownOrder order) {
+  return order == KnownOrder::kBytewise || order == KnownOrder::kReverse;
 }
 
 // Which digests a list uses. One that knows nothing of the comparator falls
@@ -41,17 +41,18 @@ enum class DigestMode : uint8_t {
 };
 
 // How one attempt of an operation compares keys, and which discriminators it
-// searches by. An attempt that uses digests under kAuto checks each place that
-// it found against its neighbours, with the comparator, before it relies on it;
-// so attempts that use digests and attempts that use labels may share a list.
+// searches by. An attempt that uses digests where the order is unknown checks
+// each place that it found against its neighbours, with the comparator, before
+// it relies on it; so attempts that use digests and attempts that use labels
+// may share a list.
 class Ordering {
  public:
-  Ordering(const EntryComparator* comparator, KeyOrder order, DigestMode mode)
+  Ordering(const EntryComparator* comparator, KnownOrder order, DigestMode mode)
       : comparator_(comparator),
         known_(IsKnown(order)),
-        reverse_(order == KeyOrder::kReverse),
+        reverse_(order == KnownOrder::kReverse),
         mode_(mode),
-        checks_(mode != DigestMode::kNone && order == KeyOrder::kAuto) {}
+        checks_(mode != DigestMode::kNone && order == KnownOrder::kUnknown) {}
 
   bool known() const { return known_; }
   DigestMode mode() const { return mode_; }

@@ -328,9 +328,9 @@ inline bool Probe::AnyMoved(int level) const {
   return false;
 }
 
-// Whether the key really lies between its neighbours: the check of kAuto. False
-// means that the comparator does not order by digests. Sets `equal` when the
-// successor turns out to equal the key.
+// Whether the key really lies between its neighbours: the check where the order
+// is unknown. False means that the comparator does not order by digests. Sets
+// `equal` when the successor turns out to equal the key.
 bool Probe::PlaceHolds(const Block& block) {
   Neighbours& near = visit_.neighbours;
   if (near.equal) return true;

@@ -84,7 +84,8 @@ class Probe {
     kRetry,         // the block was split while it was read
     kMovedEntries,  // of a split whose slots have to be cleared first
     kDuplicate,     // an equal entry is there
-    // The comparator contradicts the digests that led here (KeyOrder::kAuto).
+    // The comparator contradicts the digests that led here
+    // (KnownOrder::kUnknown).
     kViolation,
   };
 

@@ -23,14 +23,15 @@ constexpr int kPrefetchBlockAt = Block::kSlots * 3 / 4;
 }  // namespace
 
 BlockSkipList::BlockSkipList(ShardedArena* arena,
-                             const EntryComparator* comparator, KeyOrder order)
+                             const EntryComparator* comparator,
+                             KnownOrder order)
     : arena_(arena),
       comparator_(comparator),
       order_(order),
-      digest_mode_(order == KeyOrder::kComparator
+      digest_mode_(order == KnownOrder::kNeither
                        ? DigestMode::kNone
                        : DigestMode::kBothDirections) {
-  Block* const head = NewBlock(0, order == KeyOrder::kReverse);
+  Block* const head = NewBlock(0, order == KnownOrder::kReverse);
   head->flags |= Block::kHead;
   blocks_[0].Add(1);
   first_leaf_.Init(head);
@@ -49,7 +50,7 @@ Footprint BlockSkipList::CurrentFootprint() const {
 // Digests of the kind that `ordering` used have led to a place that the
 // comparator contradicts.
 void BlockSkipList::FallBack(const Ordering& ordering) const {
-  assert(order_ == KeyOrder::kAuto);
+  assert(order_ == KnownOrder::kUnknown);
   digest_mode_.ReplaceRelaxed(ordering.mode(),
                               ordering.mode() == DigestMode::kBothDirections
                                   ? DigestMode::kForwardOnly

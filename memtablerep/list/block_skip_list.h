@@ -102,7 +102,7 @@ class BlockSkipList {
   // `arena` and `comparator` outlive the list. Allocates the first block, and
   // throws what the arena throws.
   BlockSkipList(ShardedArena* arena, const EntryComparator* comparator,
-                KeyOrder order);
+                KnownOrder order);
   BlockSkipList(const BlockSkipList&) = delete;
   BlockSkipList& operator=(const BlockSkipList&) = delete;
 
@@ -241,7 +241,7 @@ class BlockSkipList {
 
   ShardedArena* const arena_;
   const EntryComparator* const comparator_;
-  const KeyOrder order_;
+  const KnownOrder order_;
   mutable StepAtomic<DigestMode> digest_mode_;
   StepAtomic<Block*> root_;
   // The head of level 0, or one that it has replaced.

@@ -362,8 +362,8 @@ TEST(ArenaTest, EveryFailureLeavesTheListValid) {
     EntryStore store;
     std::unique_ptr<BlockSkipList> list;
     try {
-      list =
-          std::make_unique<BlockSkipList>(&arena, &comparator, KeyOrder::kAuto);
+      list = std::make_unique<BlockSkipList>(&arena, &comparator,
+                                             KnownOrder::kUnknown);
     } catch (const std::bad_alloc&) {
       EXPECT_EQ(0u, fail);
       continue;
@@ -401,8 +401,8 @@ TEST(ArenaTest, EveryFailureLeavesTheListValid) {
 
 // The source fails for good: whatever is in the list stays, and is found.
 TEST(ArenaTest, ListOverAnExhaustedSource) {
-  for (const KeyOrder order :
-       {KeyOrder::kAuto, KeyOrder::kBytewise, KeyOrder::kComparator}) {
+  for (const KnownOrder order :
+       {KnownOrder::kUnknown, KnownOrder::kBytewise, KnownOrder::kNeither}) {
     class Exhaustible : public HeapChunks {
      public:
       char* AllocateChunk(size_t bytes) override {

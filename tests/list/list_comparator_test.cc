@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a list under KeyOrder::kAuto finds out about its comparator: whether it
-// orders as bytes do, as the reverse of them, or otherwise.
+// What a list under KnownOrder::kUnknown finds out about its comparator:
+// whether it orders as bytes do, as the reverse of them, or otherwise.
 #include <algorithm>
 #include <cstdio>
 #include <string>
@@ -18,7 +18,7 @@ namespace {
 TEST(ListComparatorTest, BytewiseOrderNeverSwitchesToLabels) {
   for (const KeyShape& shape : kKeyShapes) {
     Random random = MakeRandom();
-    ListFixture fixture(CompareBytes, KeyOrder::kAuto);
+    ListFixture fixture(CompareBytes, KnownOrder::kUnknown);
     EntryStore store;
     for (uint64_t i = 0; i < 5000; ++i) {
       const ShapedKey key = shape.make(random, i, 5000);
@@ -29,12 +29,12 @@ TEST(ListComparatorTest, BytewiseOrderNeverSwitchesToLabels) {
 }
 
 // Comparator calls per insert of the `count` entries that `make(random, i,
-// count)` returns, into a list under KeyOrder::kAuto. Expects that it keeps its
-// digests.
+// count)` returns, into a list under KnownOrder::kUnknown. Expects that it
+// keeps its digests.
 template <typename Make>
 double ComparisonsOf(UserCompare compare, uint64_t count, const Make& make) {
   Random random = MakeRandom();
-  ListFixture fixture(compare, KeyOrder::kAuto);
+  ListFixture fixture(compare, KnownOrder::kUnknown);
   EntryStore store;
   const uint64_t before = TestComparator::calls();
   for (uint64_t i = 0; i < count; ++i) {
@@ -100,7 +100,7 @@ TEST(ListComparatorTest, TheFirstBlockMayMislead) {
 // for a long time.
 TEST(ListComparatorTest, ContradictingOrderSwitchesToLabels) {
   Random random = MakeRandom();
-  ListFixture fixture(CompareWithZFirst, KeyOrder::kAuto);
+  ListFixture fixture(CompareWithZFirst, KnownOrder::kUnknown);
   EntryStore store;
   const auto insert = [&](const char* prefix, int count) {
     for (int i = 0; i < count; ++i) {

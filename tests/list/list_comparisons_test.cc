@@ -75,7 +75,7 @@ TEST_P(ListLogarithmTest, ComparesLogarithmically) {
     EXPECT_LT(finds, kPerLookup * log + Block::kSlots);
     EXPECT_LT(steps, kPerStep);
     EXPECT_LT(back_steps, kPerStep);
-    if (std::get<1>(GetParam()) == KeyOrder::kBytewise) {
+    if (std::get<1>(GetParam()) == KnownOrder::kBytewise) {
       // Digests do the work: far fewer comparisons than a binary search.
       EXPECT_LT(finds, 0.5 * log);
     }
@@ -86,7 +86,7 @@ TEST_P(ListLogarithmTest, ComparesLogarithmically) {
 // and half of each block stays free, but digests distinguish them.
 TEST(ListComparisonsTest, TablesThatNearlyAscendCompareFewKeys) {
   constexpr uint64_t kRows = 2000, kTables = 8, kWindow = 8;
-  CountedList list(KeyOrder::kAuto);
+  CountedList list(KnownOrder::kUnknown);
   const uint64_t before = TestComparator::calls();
   for (uint64_t row = 0; row < kRows; ++row) {
     for (uint64_t table = 0; table < kTables; ++table) {
@@ -105,7 +105,7 @@ TEST(ListComparisonsTest, TablesThatNearlyAscendCompareFewKeys) {
 TEST(ListComparisonsTest, NumbersOfAnyLengthCompareFewKeys) {
   constexpr uint64_t kEntries = 20000 / kSlowdown;
   for (const int digits : {8, 9, 10, 12, 16, 20}) {
-    CountedList list(KeyOrder::kAuto);
+    CountedList list(KnownOrder::kUnknown);
     const uint64_t before = TestComparator::calls();
     for (uint64_t i = 0; i < kEntries; ++i) {
       const std::string number = std::to_string(i);

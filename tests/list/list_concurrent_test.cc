@@ -104,7 +104,7 @@ constexpr KeyScheme kSchemes[] = {
 
 class Generations {
  public:
-  Generations(const KeyScheme& scheme, UserCompare compare, KeyOrder order,
+  Generations(const KeyScheme& scheme, UserCompare compare, KnownOrder order,
               uint64_t lanes, uint64_t numbers)
       : scheme_(scheme),
         fixture_(compare, order, 8),
@@ -303,7 +303,7 @@ using Setting = std::tuple<Crowd, KeyScheme>;
 class ListConcurrentTest : public ::testing::TestWithParam<Setting> {
  protected:
   // Lists one after the other, each filled from empty.
-  void Run(UserCompare compare, KeyOrder order, uint64_t lists) {
+  void Run(UserCompare compare, KnownOrder order, uint64_t lists) {
     const auto [crowd, scheme] = GetParam();
     SCOPED_TRACE("seed " + std::to_string(ProcessSeed()));
     const uint64_t lanes = static_cast<uint64_t>(crowd.writers) * 2;
@@ -332,22 +332,22 @@ class ListConcurrentTest : public ::testing::TestWithParam<Setting> {
 };
 
 TEST_P(ListConcurrentTest, BytewiseUnderAuto) {
-  Run(CompareBytes, KeyOrder::kAuto, 3);
+  Run(CompareBytes, KnownOrder::kUnknown, 3);
 }
 TEST_P(ListConcurrentTest, KnownBytewise) {
-  Run(CompareBytes, KeyOrder::kBytewise, 3);
+  Run(CompareBytes, KnownOrder::kBytewise, 3);
 }
 TEST_P(ListConcurrentTest, OtherOrderUnderAuto) {
-  Run(CompareLastByteFirst, KeyOrder::kAuto, 2);
+  Run(CompareLastByteFirst, KnownOrder::kUnknown, 2);
 }
 TEST_P(ListConcurrentTest, ReverseOrderUnderAuto) {
-  Run(CompareReverse, KeyOrder::kAuto, 2);
+  Run(CompareReverse, KnownOrder::kUnknown, 2);
 }
 TEST_P(ListConcurrentTest, KnownReverse) {
-  Run(CompareReverse, KeyOrder::kReverse, 3);
+  Run(CompareReverse, KnownOrder::kReverse, 3);
 }
 TEST_P(ListConcurrentTest, LabelsFromTheStart) {
-  Run(CompareWithZFirst, KeyOrder::kComparator, 2);
+  Run(CompareWithZFirst, KnownOrder::kNeither, 2);
 }
 
 std::string SettingName(const ::testing::TestParamInfo<Setting>& info) {
@@ -369,7 +369,7 @@ class DuplicateRaceTest : public ::testing::TestWithParam<int> {
  protected:
   // Every thread inserts every key, all at about the same time: each key is
   // accepted from exactly one of them.
-  void Run(UserCompare compare, KeyOrder order) {
+  void Run(UserCompare compare, KnownOrder order) {
     const int threads = GetParam();
     const uint64_t keys = 40000 / kSlowdown / threads;
     for (uint64_t shape = 0; shape < std::size(kSchemes); ++shape) {
@@ -417,16 +417,16 @@ class DuplicateRaceTest : public ::testing::TestWithParam<int> {
 };
 
 TEST_P(DuplicateRaceTest, BytewiseUnderAuto) {
-  Run(CompareBytes, KeyOrder::kAuto);
+  Run(CompareBytes, KnownOrder::kUnknown);
 }
 TEST_P(DuplicateRaceTest, KnownBytewise) {
-  Run(CompareBytes, KeyOrder::kBytewise);
+  Run(CompareBytes, KnownOrder::kBytewise);
 }
 TEST_P(DuplicateRaceTest, OtherOrderUnderAuto) {
-  Run(CompareLastByteFirst, KeyOrder::kAuto);
+  Run(CompareLastByteFirst, KnownOrder::kUnknown);
 }
 TEST_P(DuplicateRaceTest, LabelsFromTheStart) {
-  Run(CompareReverse, KeyOrder::kComparator);
+  Run(CompareReverse, KnownOrder::kNeither);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, DuplicateRaceTest,

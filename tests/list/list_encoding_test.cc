@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The encoding of a block, as a pure function: discriminators follow the order
-// of keys, whatever keys come in later, and labels lie where they are asked for.
+// of keys, whatever keys come in later, and labels lie where they are asked
+// for.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -36,9 +37,9 @@ class ListEncodingTest : public ::testing::Test {
   // User keys as systems make them: a common prefix, then digits, bytes, or
   // an end; neighbours often differ late, and some are prefixes of others.
   std::string AnyKey(const std::string& prefix) {
-    std::string key = random_.OneIn(6) ? prefix.substr(
-                                             0, random_.Uniform(prefix.size()))
-                                       : prefix;
+    std::string key = random_.OneIn(6)
+                          ? prefix.substr(0, random_.Uniform(prefix.size()))
+                          : prefix;
     const bool digits = random_.OneIn(2);
     for (uint64_t n = random_.Uniform(12); n > 0; --n) {
       static const std::string kOthers("\0\x01/:\x7f\x80\xfe\xff", 8);
@@ -81,7 +82,8 @@ class ListEncodingTest : public ::testing::Test {
 };
 
 // Plans for some of the keys, as a split does, then encodes all of them. Where
-// the plan says that a key of the range has the prefix, it need not be verified.
+// the plan says that a key of the range has the prefix, it need not be
+// verified.
 TEST_F(ListEncodingTest, DiscriminatorsFollowTheOrderOfAllKeys) {
   int planned = 0;
   for (int round = 0; round < 20000; ++round) {
@@ -97,8 +99,12 @@ TEST_F(ListEncodingTest, DiscriminatorsFollowTheOrderOfAllKeys) {
     const size_t count = 1 + random_.Uniform(std::min<size_t>(
                                  kBlockSlots, all.keys.size() - 1 - begin));
     const size_t end = begin + count;  // the fence, if there is one
-    NewBlockKeys keys{&all.keys[begin], static_cast<int>(count), nullptr,
-                      all.keys[begin],  all.keys[end - 1],       true,
+    NewBlockKeys keys{&all.keys[begin],
+                      static_cast<int>(count),
+                      nullptr,
+                      all.keys[begin],
+                      all.keys[end - 1],
+                      true,
                       false};
     keys.head = random_.OneIn(4);
     if (random_.OneIn(2)) {
@@ -131,8 +137,7 @@ TEST_F(ListEncodingTest, DiscriminatorsFollowTheOrderOfAllKeys) {
       }
     }
     if (keys.fence != nullptr) {
-      ASSERT_EQ(fence_disc,
-                DiscOfKey(encoding, holder, all.keys[end], false));
+      ASSERT_EQ(fence_disc, DiscOfKey(encoding, holder, all.keys[end], false));
     }
   }
   EXPECT_GT(planned, 5000);
@@ -147,8 +152,8 @@ TEST_F(ListEncodingTest, ChoosesWhatResolvesTheKeys) {
     }
     const Keys all(entries);
     const int count = static_cast<int>(all.keys.size());
-    const NewBlockKeys keys{all.keys.data(), count, nullptr, all.keys[0],
-                            all.keys[count - 1], true, false};
+    const NewBlockKeys keys{all.keys.data(),     count, nullptr, all.keys[0],
+                            all.keys[count - 1], true,  false};
     Encoding encoding;
     std::vector<uint32_t> discs(count);
     uint32_t fence_disc;
@@ -158,8 +163,8 @@ TEST_F(ListEncodingTest, ChoosesWhatResolvesTheKeys) {
   };
   EXPECT_EQ(Encoding::Kind::kDigits,
             kind_of({"user00001234", "user00005678", "user00009012"}));
-  EXPECT_EQ(Encoding::Kind::kBytes,
-            kind_of({std::string("k\x01\x02", 3), std::string("k\x81\x02", 3)}));
+  EXPECT_EQ(Encoding::Kind::kBytes, kind_of({std::string("k\x01\x02", 3),
+                                             std::string("k\x81\x02", 3)}));
   EXPECT_EQ(Encoding::Kind::kSequence, kind_of({"hot", "hot", "hot"}));
 }
 
@@ -193,14 +198,15 @@ TEST_F(ListEncodingTest, BoundsFarApartDoNotHideTheScale) {
   entries.push_back(EncodeEntry("t9", 1, 1));
   const Keys all(entries);
   const int count = kBlockSlots / 2;
-  const NewBlockKeys keys{all.keys.data(), count, &all.keys[count],
-                          all.keys[0],     all.keys[count], false, false};
+  const NewBlockKeys keys{
+      all.keys.data(), count, &all.keys[count], all.keys[0], all.keys[count],
+      false,           false};
   Encoding bounds;
   Encoding between;
   uint32_t discs[kBlockSlots];
   uint32_t fence_disc = 0;
-  EXPECT_FALSE(PlanDigests(keys, TieCost::kCollisionHeavy, &bounds, discs,
-                           &fence_disc));
+  EXPECT_FALSE(
+      PlanDigests(keys, TieCost::kCollisionHeavy, &bounds, discs, &fence_disc));
   ASSERT_TRUE(PlanDigestsBetween(keys, TieCost::kCollisionHeavy, &between,
                                  discs, &fence_disc));
   for (int i = 1; i < count; ++i) EXPECT_LT(discs[i - 1], discs[i]);
@@ -241,8 +247,8 @@ TEST_F(ListEncodingTest, LabelsLieBetweenTheirNeighbours) {
 TEST_F(ListEncodingTest, LabelsOfANewBlockLeaveRoom) {
   const Keys all(AnyEntries(kBlockSlots));
   for (int count = 1; count <= kBlockSlots; ++count) {
-    NewBlockKeys keys{all.keys.data(), count,      nullptr, all.keys[0],
-                      all.keys[count - 1], true, false};
+    NewBlockKeys keys{all.keys.data(),     count, nullptr, all.keys[0],
+                      all.keys[count - 1], true,  false};
     for (const bool fenced : {false, true}) {
       keys.fence = fenced ? &all.keys[count - 1] : nullptr;
       uint32_t discs[kBlockSlots];

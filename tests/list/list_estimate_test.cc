@@ -66,7 +66,7 @@ TEST_P(ListRandomEntryTest, RandomEntryIsRoughlyUniform) {
 // leaves the blocks there half full.
 TEST(ListEstimateTest, EstimatesRangesOfUnevenFill) {
   constexpr uint64_t kEnds = 5000, kMiddle = 300000 / kSlowdown;
-  ListFixture fixture(CompareBytes, KeyOrder::kBytewise);
+  ListFixture fixture(CompareBytes, KnownOrder::kBytewise);
   Random random = MakeRandom(3);
   std::vector<std::string> keys;
   for (const char end : {'a', 'z'}) {

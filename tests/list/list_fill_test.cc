@@ -16,7 +16,7 @@ namespace {
 // Sequential keys fill every block: as few blocks as entries need.
 TEST(ListFillTest, AscendingKeysFillTheirBlocks) {
   constexpr uint64_t kEntries = 20000;
-  ListFixture fixture(CompareBytes, KeyOrder::kBytewise);
+  ListFixture fixture(CompareBytes, KnownOrder::kBytewise);
   for (uint64_t i = 0; i < kEntries; ++i) {
     ASSERT_TRUE(
         fixture.list.Insert(fixture.Copy(EncodeEntry(BigEndian(i, 8), 1, 1))));
@@ -33,7 +33,7 @@ TEST(ListFillTest, AscendingKeysFillTheirBlocks) {
 TEST(ListFillTest, AscendingKeysBelowOthersShareBlocks) {
   constexpr uint64_t kSeeds = 1500, kEnds = 500, kMiddle = 300;
   for (uint64_t seed = 0; seed < kSeeds / kSlowdown; ++seed) {
-    CountedList list(KeyOrder::kBytewise);
+    CountedList list(KnownOrder::kBytewise);
     Random random(seed);
     for (const char end : {'a', 'z'}) {
       for (uint64_t i = 0; i < kEnds; ++i) {
@@ -51,7 +51,7 @@ TEST(ListFillTest, AscendingKeysBelowOthersShareBlocks) {
 // may begin anywhere in a block of another one.
 TEST(ListFillTest, TablesThatAscendFillTheirBlocks) {
   constexpr uint64_t kRows = 2000 / kSlowdown;
-  for (const KeyOrder order : {KeyOrder::kBytewise, KeyOrder::kAuto}) {
+  for (const KnownOrder order : {KnownOrder::kBytewise, KnownOrder::kUnknown}) {
     for (uint64_t tables = 1; tables <= 12; ++tables) {
       CountedList list(order);
       const uint64_t before = TestComparator::calls();
@@ -66,8 +66,8 @@ TEST(ListFillTest, TablesThatAscendFillTheirBlocks) {
       const double comparisons =
           static_cast<double>(TestComparator::calls() - before) / entries;
       std::printf("%s, %llu tables: %.1f entries a leaf, %.1f comparisons\n",
-                  KeyOrderName(order), static_cast<unsigned long long>(tables),
-                  filled, comparisons);
+                  KnownOrderName(order),
+                  static_cast<unsigned long long>(tables), filled, comparisons);
       EXPECT_GT(filled, 0.8 * Block::kSlots) << tables << " tables";
       EXPECT_LT(comparisons, 25) << tables << " tables";
     }
@@ -80,7 +80,8 @@ TEST(ListFillTest, TablesThatAscendFillTheirBlocks) {
 TEST(ListFillTest, HotKeysShareBlocks) {
   constexpr uint64_t kOthers = 500, kVersions = 1000;
   for (uint64_t below = 1; below <= 2 * Block::kSlots; ++below) {
-    for (const KeyOrder order : {KeyOrder::kBytewise, KeyOrder::kAuto}) {
+    for (const KnownOrder order :
+         {KnownOrder::kBytewise, KnownOrder::kUnknown}) {
       for (const bool versions : {false, true}) {
         CountedList list(order);
         Random random(below);
@@ -94,7 +95,7 @@ TEST(ListFillTest, HotKeysShareBlocks) {
         for (uint64_t i = 0; i < kVersions; ++i) list.Insert("n2");
         ASSERT_LT(list.leaf_blocks() - before, kVersions / 6)
             << below << (versions ? " versions below, " : " keys below, ")
-            << KeyOrderName(order);
+            << KnownOrderName(order);
       }
     }
   }
@@ -161,15 +162,15 @@ constexpr BesideARun kBesideARun[] = {
 
 TEST(ListFillTest, WhatStandsBesideARunSharesBlocks) {
   for (const BesideARun& shape : kBesideARun) {
-    for (const KeyOrder order :
-         {KeyOrder::kBytewise, KeyOrder::kAuto, KeyOrder::kComparator}) {
+    for (const KnownOrder order :
+         {KnownOrder::kBytewise, KnownOrder::kUnknown, KnownOrder::kNeither}) {
       CountedList list(order);
       const std::vector<std::string> keys = shape.make();
       for (const std::string& key : keys) list.Insert(key, shape.rising);
       const double filled = static_cast<double>(keys.size()) /
                             static_cast<double>(list.leaf_blocks());
       std::printf("%s, %s: %.1f entries a leaf\n", shape.name,
-                  KeyOrderName(order), filled);
+                  KnownOrderName(order), filled);
       EXPECT_GT(filled, 0.4 * Block::kSlots) << shape.name;
     }
   }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Block slots: 2 3 5 28
 //
-// Under KeyOrder::kAuto the list must be right whatever the comparator: here
-// under orders made at random, most of which agree with the keys' bytes for
-// long, so that digests are in use when a contradiction comes. One thread.
+// Under KnownOrder::kUnknown the list must be right whatever the comparator:
+// here under orders made at random, most of which agree with the keys' bytes
+// for long, so that digests are in use when a contradiction comes. One thread.
 
 #include <algorithm>
 #include <map>
@@ -242,7 +242,7 @@ class Checked {
   std::vector<const char*> there_;
   HeapChunks chunks_;
   ShardedArena arena_{&chunks_, 1};
-  BlockSkipList list_{&arena_, &comparator_, KeyOrder::kAuto};
+  BlockSkipList list_{&arena_, &comparator_, KnownOrder::kUnknown};
 };
 
 TEST(ListOrderTest, AnyOrder) {

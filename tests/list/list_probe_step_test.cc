@@ -59,7 +59,7 @@ class ListProbeTest : public ::testing::Test {
   }
 
   const TestComparator comparator_{CompareBytes};
-  const Ordering ordering_{&comparator_, KeyOrder::kBytewise,
+  const Ordering ordering_{&comparator_, KnownOrder::kBytewise,
                            DigestMode::kBothDirections};
   test::EntryStore store_;
   Block block_;
@@ -142,9 +142,8 @@ TEST_F(ListProbeTest, MovedEntriesAreForInsertsToClear) {
 
 TEST_F(ListProbeTest, DuplicateWhereUserKeyAndSequenceAreEqual) {
   const Key same = KeyOf("d");
-  EXPECT_EQ(Outcome::kDuplicate,
-            Probe(ordering_, same, Footprint::kFitsCache)
-                .VisitForInsert(block_, kNoWord));
+  EXPECT_EQ(Outcome::kDuplicate, Probe(ordering_, same, Footprint::kFitsCache)
+                                     .VisitForInsert(block_, kNoWord));
   const Key newer = KeyOf("d", 8);
   EXPECT_EQ(Outcome::kHere, Probe(ordering_, newer, Footprint::kFitsCache)
                                 .VisitForInsert(block_, kNoWord));
@@ -152,7 +151,7 @@ TEST_F(ListProbeTest, DuplicateWhereUserKeyAndSequenceAreEqual) {
 
 TEST_F(ListProbeTest, ViolationWhereTheComparatorContradicts) {
   const TestComparator reverse(CompareReverse);
-  const Ordering checked(&reverse, KeyOrder::kAuto,
+  const Ordering checked(&reverse, KnownOrder::kUnknown,
                          DigestMode::kBothDirections);
   const Key key = KeyOf("c");
   Probe probe(checked, key, Footprint::kFitsCache);
@@ -170,8 +169,7 @@ TEST_F(ListProbeTest, TheOptimisticDescentStaysLeftOfTies) {
   EXPECT_EQ(Outcome::kHere, probe.VisitLeftOfTies(block_, kNoWord));
   EXPECT_TRUE(probe.skipped_ties());
   EXPECT_EQ(block_.slots[0].LoadRelaxed(), probe.neighbours().predecessor);
-  EXPECT_EQ(Outcome::kHere,
-            probe.VisitForRead(block_, kNoWord, Exact::kBoth));
+  EXPECT_EQ(Outcome::kHere, probe.VisitForRead(block_, kNoWord, Exact::kBoth));
   EXPECT_EQ(block_.slots[1].LoadRelaxed(), probe.neighbours().predecessor);
   EXPECT_EQ(block_.slots[2].LoadRelaxed(), probe.neighbours().successor);
 }

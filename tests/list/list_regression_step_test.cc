@@ -58,7 +58,7 @@ TEST(ListRegression, DuplicateUnderALabelIsRefusedByDigestMode) {
   for (int round = 0; round < 200; ++round) {
     Random random = MakeRandom(round);
     EntryStore store;
-    ListFixture f(CompareWithZFirst, KeyOrder::kAuto);
+    ListFixture f(CompareWithZFirst, KnownOrder::kUnknown);
     FillByDigests(&f, &store, &random);
     if (f.list.GetStats().uses_labels) continue;
     const std::string key = RandomKey(&random);
@@ -77,7 +77,7 @@ TEST(ListRegression, DuplicateUnderALabelIsRefusedByDigestMode) {
 
 TEST(ListRegression, OtherBytesThatCompareEqualAreADuplicate) {
   EntryStore store;
-  ListFixture f(CompareIgnoringCase, KeyOrder::kAuto);
+  ListFixture f(CompareIgnoringCase, KnownOrder::kUnknown);
   for (int i = 0; i < 26 * 26; ++i) {
     const int j = i * 379 % (26 * 26);
     const char key[] = {static_cast<char>('a' + j / 26),
@@ -95,7 +95,7 @@ TEST(ListRegression, OtherBytesThatCompareEqualAreADuplicate) {
 // prefix has one. AddressSanitizer sees the read beyond it.
 TEST(ListRegression, PrefixIsNoLongerThanTheKeyThatHoldsIt) {
   EntryStore store;
-  ListFixture f(CompareLastByteFirst, KeyOrder::kAuto);
+  ListFixture f(CompareLastByteFirst, KnownOrder::kUnknown);
   const std::string prefix(200, 'p');
   for (int i = 0; i < 28; ++i) {
     const std::string last(1, static_cast<char>('A' + i));
@@ -120,7 +120,7 @@ TEST(ListRegression, KeptPrefixIsNoLongerThanTheKeyThatHoldsIt) {
     for (int others = 1; others <= Block::kSlots; ++others) {
       Random random(round);
       EntryStore store;
-      ListFixture f(CompareLastByteFirst, KeyOrder::kAuto);
+      ListFixture f(CompareLastByteFirst, KnownOrder::kUnknown);
       const auto insert = [&](const std::string& before, int last) {
         f.list.Insert(store.Add(before + static_cast<char>(last), 1));
       };
@@ -154,7 +154,7 @@ TEST(ListRegression, EqualEntriesAreFoundAmongTies) {
   for (const bool reverse : {false, true}) {
     EntryStore store;
     ListFixture f(reverse ? CompareReverse : CompareBytes,
-                  reverse ? KeyOrder::kReverse : KeyOrder::kBytewise);
+                  reverse ? KnownOrder::kReverse : KnownOrder::kBytewise);
     Random random = MakeRandom(reverse);
     std::vector<const char*> entries;
     for (int i = 0; i < kNumbers; ++i) {

@@ -93,12 +93,12 @@ std::vector<int> operator+(std::vector<int> a, const std::vector<int>& b) {
 
 void Report(const Scenario& scenario, const char* how, const Result& result) {
   std::printf("%s, %s, %d slots, %s: %llu schedules of up to %llu steps\n",
-              scenario.name, KeyOrderName(scenario.order), kSlots, how,
+              scenario.name, KnownOrderName(scenario.order), kSlots, how,
               static_cast<unsigned long long>(result.schedules),
               static_cast<unsigned long long>(result.most_steps));
   std::fflush(stdout);
   EXPECT_EQ("", result.failure) << scenario.name << ", " << kSlots << " slots, "
-                                << KeyOrderName(scenario.order);
+                                << KnownOrderName(scenario.order);
 }
 
 bool Repeated(ListProgram* program, const Scenario& scenario) {
@@ -113,8 +113,9 @@ bool Repeated(ListProgram* program, const Scenario& scenario) {
 void RunAll(const Scenario& scenario) {
   ListProgram program(scenario);
   if (Repeated(&program, scenario)) return;
-  // What kBytewise leaves out of kAuto is checks; the steps are the same.
-  const uint64_t limit = scenario.order == KeyOrder::kBytewise ? 40000 : 200000;
+  // What kBytewise leaves out of kUnknown is checks; the steps are the same.
+  const uint64_t limit =
+      scenario.order == KnownOrder::kBytewise ? 40000 : 200000;
   const char* given = std::getenv("FASTSKIP_SCHEDULE_PREEMPTIONS");
   const Result result =
       given != nullptr ? schedule::Explore(&program, std::atoi(given))
@@ -141,7 +142,7 @@ void RunSome(const Scenario& scenario, uint64_t schedules) {
 }
 
 // A scenario under bytewise order, for every way to treat it.
-class BytewiseScheduleTest : public ::testing::TestWithParam<KeyOrder> {
+class BytewiseScheduleTest : public ::testing::TestWithParam<KnownOrder> {
  protected:
   Scenario Plain(const char* name, std::vector<int> setup,
                  std::vector<std::string> threads) {
@@ -150,10 +151,11 @@ class BytewiseScheduleTest : public ::testing::TestWithParam<KeyOrder> {
   }
 };
 INSTANTIATE_TEST_SUITE_P(All, BytewiseScheduleTest,
-                         ::testing::Values(KeyOrder::kAuto, KeyOrder::kBytewise,
-                                           KeyOrder::kComparator),
+                         ::testing::Values(KnownOrder::kUnknown,
+                                           KnownOrder::kBytewise,
+                                           KnownOrder::kNeither),
                          [](const auto& info) {
-                           return KeyOrderName(info.param);
+                           return KnownOrderName(info.param);
                          });
 
 // Leaves of ascending keys are full but for the last.
@@ -417,7 +419,7 @@ TEST_P(BytewiseScheduleTest, OutOfMemory) {
 
 Scenario WithZFirst(const char* name, std::vector<int> setup,
                     std::vector<std::string> threads) {
-  return {name,         CompareWithZFirst, KeyOrder::kAuto,   KeyWithZ,
+  return {name,         CompareWithZFirst, KnownOrder::kUnknown, KeyWithZ,
           SameSequence, std::move(setup),  std::move(threads)};
 }
 
@@ -443,7 +445,7 @@ TEST(OtherOrderScheduleTest, SwitchAndIterators) {
   }
 }
 
-Scenario Reverse(const char* name, KeyOrder order, std::vector<int> setup,
+Scenario Reverse(const char* name, KnownOrder order, std::vector<int> setup,
                  std::vector<std::string> threads) {
   return {name,
           CompareReverse,
@@ -455,19 +457,21 @@ Scenario Reverse(const char* name, KeyOrder order, std::vector<int> setup,
 }
 
 TEST(OtherOrderScheduleTest, ReverseUnderAuto) {
-  RunAll(Reverse("ReverseUnderAuto", KeyOrder::kAuto, Keys(100, kSlots, 10),
+  RunAll(Reverse("ReverseUnderAuto", KnownOrder::kUnknown,
+                 Keys(100, kSlots, 10),
                  {"i105 i104", "i105 i106", "i103 f110"}));
 }
 
 TEST(OtherOrderScheduleTest, KnownReverse) {
-  RunAll(Reverse("KnownReverse", KeyOrder::kReverse, Keys(100, 2 * kSlots, 10),
+  RunAll(Reverse("KnownReverse", KnownOrder::kReverse,
+                 Keys(100, 2 * kSlots, 10),
                  {"i105 i104", "i105 f106", "i95 i94 f96"}));
 }
 
 TEST(OtherOrderScheduleTest, EqualInOtherCase) {
   RunAll({"EqualInOtherCase",
           CompareIgnoringCase,
-          KeyOrder::kAuto,
+          KnownOrder::kUnknown,
           MixedCaseKey,
           SameSequence,
           Keys(100, 2 * kSlots, 10),

@@ -108,7 +108,7 @@ class ListSplitTest : public ::testing::Test {
   }
 
   const TestComparator comparator_{CompareBytes};
-  const Ordering ordering_{&comparator_, KeyOrder::kBytewise,
+  const Ordering ordering_{&comparator_, KnownOrder::kBytewise,
                            DigestMode::kBothDirections};
   test::EntryStore store_;
   std::vector<const char*> entries_;

@@ -37,17 +37,17 @@ namespace {
 
 struct StressMode {
   UserOrder order;
-  KeyOrder key_order;
+  KnownOrder key_order;
 };
 void PrintTo(const StressMode& mode, std::ostream* out) {
-  *out << mode.order.name << KeyOrderName(mode.key_order);
+  *out << mode.order.name << KnownOrderName(mode.key_order);
 }
 constexpr StressMode kModes[] = {
-    {kUserOrders[0], KeyOrder::kAuto},
-    {kUserOrders[0], KeyOrder::kBytewise},
-    {kUserOrders[0], KeyOrder::kComparator},
-    {{"WithZFirst", CompareWithZFirst}, KeyOrder::kAuto},
-    {{"IgnoringCase", CompareIgnoringCase}, KeyOrder::kAuto},
+    {kUserOrders[0], KnownOrder::kUnknown},
+    {kUserOrders[0], KnownOrder::kBytewise},
+    {kUserOrders[0], KnownOrder::kNeither},
+    {{"WithZFirst", CompareWithZFirst}, KnownOrder::kUnknown},
+    {{"IgnoringCase", CompareIgnoringCase}, KnownOrder::kUnknown},
 };
 
 // How numbers become keys.
@@ -343,7 +343,7 @@ TEST_P(ListStressTest, InsertAndLook) {
 using StressParam = ListStressTest::ParamType;
 std::string ParamName(const ::testing::TestParamInfo<StressParam>& info) {
   const auto [threads, mode] = info.param;
-  return mode.order.name + std::string(KeyOrderName(mode.key_order)) +
+  return mode.order.name + std::string(KnownOrderName(mode.key_order)) +
          std::to_string(threads);
 }
 INSTANTIATE_TEST_SUITE_P(All, ListStressTest,

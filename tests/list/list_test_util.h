@@ -285,40 +285,41 @@ class TestComparator : public EntryComparator {
   static inline thread_local std::atomic<uint64_t> calls_{0};
 };
 
-inline const char* KeyOrderName(KeyOrder order) {
+inline const char* KnownOrderName(KnownOrder order) {
   switch (order) {
-    case KeyOrder::kAuto:
+    case KnownOrder::kUnknown:
       return "Auto";
-    case KeyOrder::kBytewise:
+    case KnownOrder::kBytewise:
       return "KnownBytewise";
-    case KeyOrder::kReverse:
+    case KnownOrder::kReverse:
       return "KnownReverse";
     default:
       return "Comparator";
   }
 }
 
-// A comparator, and what the list is told of it: kAuto and kComparator suit
+// A comparator, and what the list is told of it: kUnknown and kNeither suit
 // any.
-using Mode = std::tuple<UserOrder, KeyOrder>;
+using Mode = std::tuple<UserOrder, KnownOrder>;
 
 inline std::vector<Mode> AllModes() {
   std::vector<Mode> modes;
   for (const UserOrder& order : kUserOrders) {
-    modes.emplace_back(order, KeyOrder::kAuto);
-    modes.emplace_back(order, KeyOrder::kComparator);
+    modes.emplace_back(order, KnownOrder::kUnknown);
+    modes.emplace_back(order, KnownOrder::kNeither);
     if (order.compare == CompareBytes) {
-      modes.emplace_back(order, KeyOrder::kBytewise);
+      modes.emplace_back(order, KnownOrder::kBytewise);
     }
     if (order.compare == CompareReverse) {
-      modes.emplace_back(order, KeyOrder::kReverse);
+      modes.emplace_back(order, KnownOrder::kReverse);
     }
   }
   return modes;
 }
 
 inline std::string ModeName(const Mode& mode) {
-  return std::string(std::get<0>(mode).name) + KeyOrderName(std::get<1>(mode));
+  return std::string(std::get<0>(mode).name) +
+         KnownOrderName(std::get<1>(mode));
 }
 
 // --- Memory ----------------------------------------------------------------
@@ -367,7 +368,7 @@ class HeapChunks : public ChunkSource {
 
 // A list with all that it stands on.
 struct ListFixture {
-  ListFixture(UserCompare compare, KeyOrder order, uint32_t shards = 4)
+  ListFixture(UserCompare compare, KnownOrder order, uint32_t shards = 4)
       : comparator(compare),
         arena(&chunks, shards),
         list(&arena, &comparator, order) {}
@@ -388,7 +389,7 @@ struct ListFixture {
 // A list whose blocks are counted while versions are inserted.
 class CountedList {
  public:
-  explicit CountedList(KeyOrder order) : fixture_(CompareBytes, order) {}
+  explicit CountedList(KnownOrder order) : fixture_(CompareBytes, order) {}
 
   void Insert(const std::string& key, bool newer = true) {
     if (newer) ++sequence_;

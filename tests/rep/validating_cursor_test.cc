@@ -22,7 +22,7 @@ namespace {
 
 using Status = ROCKSDB_NAMESPACE::Status;
 
-class ValidatingCursorTest : public ::testing::TestWithParam<KeyOrder> {
+class ValidatingCursorTest : public ::testing::TestWithParam<KnownOrder> {
  protected:
   ValidatingCursorTest() : f_(CompareBytes, GetParam()) {}
 
@@ -53,10 +53,11 @@ class ValidatingCursorTest : public ::testing::TestWithParam<KeyOrder> {
 };
 
 INSTANTIATE_TEST_SUITE_P(List, ValidatingCursorTest,
-                         ::testing::Values(KeyOrder::kAuto, KeyOrder::kBytewise,
-                                           KeyOrder::kComparator),
+                         ::testing::Values(KnownOrder::kUnknown,
+                                           KnownOrder::kBytewise,
+                                           KnownOrder::kNeither),
                          [](const auto& info) {
-                           return KeyOrderName(info.param);
+                           return KnownOrderName(info.param);
                          });
 
 TEST_P(ValidatingCursorTest, AgreesWithThePlainIteratorOnSoundMemory) {
@@ -138,7 +139,7 @@ TEST_P(ValidatingCursorTest, OneBadKeyGivesNoWrongAnswerInSilence) {
     Overwrite(entries_[victim], 2 * victim);
   }
   EXPECT_GT(caught, rounds);
-  EXPECT_LE(silent, GetParam() == KeyOrder::kBytewise ? 0 : rounds / 100);
+  EXPECT_LE(silent, GetParam() == KnownOrder::kBytewise ? 0 : rounds / 100);
 }
 
 // Bad keys that no neighbour can have: every pass over one is told.
@@ -167,7 +168,8 @@ TEST_P(ValidatingCursorTest, StepsOverABadKeyAreCorruption) {
     }
     Overwrite(entries_[victim], 2 * victim);
   }
-  EXPECT_LE(silent, GetParam() == KeyOrder::kBytewise ? 0 : 2 * kEntries / 100);
+  EXPECT_LE(silent,
+            GetParam() == KnownOrder::kBytewise ? 0 : 2 * kEntries / 100);
 }
 
 TEST_P(ValidatingCursorTest, MessagesShowKeysOnlyWhenAllowed) {

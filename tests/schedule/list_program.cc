@@ -234,7 +234,7 @@ void ListProgram::Record(Thread* thread, ReadKind kind, int rank,
 }
 
 std::string ListProgram::Check() {
-  if (scenario_.order == KeyOrder::kAuto &&
+  if (scenario_.order == KnownOrder::kUnknown &&
       scenario_.compare == test::CompareBytes &&
       list_->GetStats().uses_labels) {
     return "the bytewise order was taken for another one";

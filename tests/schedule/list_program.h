@@ -31,7 +31,7 @@ namespace schedule {
 struct Scenario {
   const char* name;
   test::UserCompare compare;
-  KeyOrder order;
+  KnownOrder order;
   std::string (*user_key)(int key);
   uint64_t (*sequence)(int key);
   std::vector<int> setup;            // inserted before the threads start

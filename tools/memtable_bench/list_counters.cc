@@ -81,7 +81,7 @@ rdb::MemTableRepFactory* FactoryForCounting(
     std::unique_ptr<rdb::MemTableRepFactory>* own) {
   const FastSkipListOptions* const options = OptionsOf(*factory);
   if (options == nullptr ||
-      KnownOrderOf(options->key_order, order) != KeyOrder::kBytewise) {
+      KnownOrderOf(options->key_order, order) != KnownOrder::kBytewise) {
     return factory;
   }
   FastSkipListOptions told = *options;
