@@ -71,10 +71,10 @@ TEST(KeyEncodings, ObjectPath) {
 }
 
 TEST(KeyEncodings, WindowStore) {
-  // 1766000000000 is 0x19B2DBCDC00, 2 minutes are 0x1D4C0.
+  // 1766000000000 is 0x19B2DCD7C00, two minutes are 0x1D4C0.
   EXPECT_EQ(KeyOf("window_store", 2999, 200000, {{10001, 42}}),
             Bytes("user-42"
-                  "\0\0\x01\x9B\x2D\xBE\xB0\xC0"
+                  "\0\0\x01\x9B\x2D\xCF\x50\xC0"
                   "\0\0\0\0"));
 }
 
@@ -86,10 +86,10 @@ TEST(KeyEncodings, KeyedState) {
 }
 
 TEST(KeyEncodings, MetricTime) {
-  // 1766000000 is 0x69430980.
+  // 1766000000 is 0x69430580.
   EXPECT_EQ(KeyOf("metric_time", 10001, 200000, {{5000, 4999}}),
             Bytes("\0\0\0\0\0\0\x13\x87"
-                  "\0\0\0\0\x69\x43\x09\x94"));
+                  "\0\0\0\0\x69\x43\x05\x94"));
 }
 
 TEST(KeyEncodings, UuidText) {
