@@ -202,7 +202,7 @@ set yrange [$rows - 0.4:-0.6]
 set xrange [0:*]
 set grid xtics
 set border 3
-set tics nomirror
+set tics nomirror noenhanced
 set rmargin 8
 set key above right noenhanced
 set arrow 1 from 1,graph 0 to 1,graph 1 nohead lw 2 lc rgb '#444444' front
