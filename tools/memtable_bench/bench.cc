@@ -160,8 +160,8 @@ std::vector<Bench::Share> Bench::RunRound(const Load& load, uint32_t round,
   const uint64_t lists =
       std::max<uint64_t>(1, request_.round_entries / load.entries);
   for (uint64_t list = 0; list < lists; ++list) {
-    const Work work =
-        MakeWork(load, Scatter(request_.seed) + round * 1000003 + list);
+    const Work work = MakeWork(
+        load, Scatter(request_.seed) + uint64_t{round} * 1000003 + list);
     for (size_t i = 0; i < memtables_.size(); ++i) {
       // Each memtable comes first as often as any other.
       const size_t turn = (i + round + list) % memtables_.size();
