@@ -22,7 +22,7 @@ FUZZ_SECONDS=300
 CRASH_KILLS=700
 STEP_SKIPPED=77    # exit status of a step that cannot run here
 PACKAGES="$FASTSKIP_BUILD_PACKAGES $ROCKSDB_SOURCE_PACKAGES
-  libgtest-dev clang clang-format clang-tidy libclang-rt-dev shellcheck spin gnuplot-nox openjdk-17-jdk-headless"
+  libgtest-dev clang clang-format clang-tidy libclang-rt-dev shellcheck spin wamerican gnuplot-nox openjdk-17-jdk-headless"
 PASSED=0
 FAILED=0
 SKIPPED=0
@@ -220,9 +220,10 @@ compare_in_tree() {
 step_in-tree-make() {
   build_release_rocksdb db_bench || return 1
   compare_in_tree "$ROCKSDB_RELEASE_TREE/db_bench" || return 1
-  build_memtable_bench "$ROCKSDB_RELEASE_TREE" || return 1
+  build_memtable_bench "$ROCKSDB_RELEASE_TREE" && build_out_of_tree || return 1
   "$FASTSKIP_ROOT/tools/compare.sh" --workloads=none --bench="$MEMTABLE_BENCH" \
-    --num=10000 --rounds=1
+    --num=10000 --rounds=1 || return 1
+  "$MEMTABLE_BENCH_OUT_OF_TREE" --entries=10000 --rounds=1 --keys=random,tenants
 }
 
 step_planted-bugs() {

@@ -18,6 +18,8 @@ DB_BENCH=db_bench
 LDB=
 PRELOAD=
 BENCH=
+BENCH_OUT_OF_TREE=
+FULL=
 RELEASE=
 MEMTABLES=skip_list,fastskip
 NUM=500000
@@ -38,13 +40,18 @@ What to run:
   --db-bench=FILE    the db_bench to run                    ($DB_BENCH)
   --release          build one: RocksDB from Debian's source package, for
                      release, with fastskip in its tree (below build/rocksdb),
-                     and memtable_bench with it (as for --bench)
+                     and memtable_bench with it (as for --bench), which with
+                     --full is also run as for --bench-out-of-tree
   --preload=FILE     libfastskip.so, for programs built without fastskip (none)
   --ldb=FILE         an ldb: also compare all keys and values in the end (none)
   --memtables=LIST   two or more; ratios refer to the first
                      ($MEMTABLES)
   --bench=FILE       a memtable_bench, built by tools/memtable_bench.sh: also
                      times the memtables by themselves (none)
+  --bench-out-of-tree=FILE
+                     a memtable_bench_out_of_tree, built beside it: with --full,
+                     runs the keys of real systems as well, with fastskip as the
+                     shared library has it (none)
 
 How:
   --workloads=LIST   of these, or "none"                    (all)
@@ -56,7 +63,9 @@ How:
   --threads=LIST     threads of db_bench                    ($THREADS)
   --batch=LIST       entries of a write, in fills           ($BATCH)
   --wal=LIST         write-ahead log in fills: off, on      ($WAL)
-  --full             --threads=1,2 --batch=1,100 --wal=off,on
+  --full             --threads=1,2 --batch=1,100 --wal=off,on; memtables by
+                     themselves also with the keys of real systems (NUM * 2 / 5
+                     and NUM * 2 of them)
 
 What to write:
   --out=DIR          speed.csv (each round), speed.md (table), speed.svg and
@@ -80,6 +89,7 @@ for arg in "$@"; do
     --ldb=*) LDB=${arg#*=} ;;
     --preload=*) PRELOAD=${arg#*=} ;;
     --bench=*) BENCH=${arg#*=} ;;
+    --bench-out-of-tree=*) BENCH_OUT_OF_TREE=${arg#*=} ;;
     --memtables=*) MEMTABLES=${arg#*=} ;;
     --num=*) NUM=${arg#*=} ;;
     --rounds=*) ROUNDS=${arg#*=} ;;
@@ -87,6 +97,7 @@ for arg in "$@"; do
     --batch=*) BATCH=${arg#*=} ;;
     --wal=*) WAL=${arg#*=} ;;
     --full)
+      FULL=yes
       THREADS=1,2
       BATCH=1,100
       WAL=off,on
@@ -140,6 +151,10 @@ else
     build_for_speed db_bench
     DB_BENCH=$ROCKSDB_RELEASE_TREE/db_bench
     BENCH=$MEMTABLE_BENCH
+    if [ -n "$FULL" ]; then
+      BENCH_OUT_OF_TREE=$MEMTABLE_BENCH_OUT_OF_TREE
+      install_key_packages "--keys=$LISTED_KEYS"
+    fi
   fi
   [ "$WORKLOADS" = none ] || command -v "$DB_BENCH" >/dev/null ||
     die "there is no '$DB_BENCH' (Debian: rocksdb-tools; or see --release)."

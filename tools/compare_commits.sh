@@ -31,12 +31,13 @@ FLAGS=()  # of memtable_bench
 # shellcheck disable=SC2034  # used by db_bench_rounds.sh
 THREADS=1 BATCH=1 WAL=off PRELOAD='' LDB='' MORE=()
 
-# names_in <source of memtable_bench>: the names in its table, with commas.
+# names_in <source of memtable_bench>...: the names in their tables, with commas.
 names_in() {
-  sed -nE 's/^ *\{(Operation::[A-Za-z]+, )?"([a-z]+)",.*/\2/p' \
-    "$FASTSKIP_ROOT/tools/memtable_bench/$1" | paste -sd,
+  (cd "$FASTSKIP_ROOT/tools/memtable_bench" &&
+    sed -nE 's/^ *\{(Operation::[A-Za-z0-9]+, )?"([a-z0-9_]+)",.*/\2/p' "$@") |
+    paste -sd,
 }
-ALL_KEYS=$(names_in key_shapes.cc)
+ALL_KEYS=$(names_in key_shapes.cc key_encodings.cc key_sets.cc)
 ALL_BENCHMARKS=$(names_in memtable_run.cc)
 
 usage() {

@@ -144,6 +144,8 @@ class BlockSkipList {
   // Every invariant on every level that can be seen in a list at rest: "" when
   // all hold, else the first that does not, and where.
   std::string TEST_Validate() const;
+  // The leftmost block of the top level, from which all others are reached.
+  const Block* TEST_Root() const { return root_.LoadAcquire(); }
 
  private:
   // The block passed on each level on the way down: there a post begins.

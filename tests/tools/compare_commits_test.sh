@@ -3,8 +3,8 @@
 #
 # tools/compare_commits.sh computes its table as it says, and refuses what it
 # cannot use. Nothing is built.
-# shellcheck source=tests/tools_test/expect.sh
-. "$(dirname "$0")/../tools_test/expect.sh"
+# shellcheck source=tests/tools/expect.sh
+. "$(dirname "$0")/expect.sh"
 
 compare_commits() { "$FASTSKIP_ROOT/tools/compare_commits.sh" "$@"; }
 

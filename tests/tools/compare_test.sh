@@ -116,4 +116,56 @@ for row in 'insert, random keys, 1,000 entries' 'scanback, random keys, 20 entri
 done
 expect "alone: latencies and counters" \
   grep -q 'p99.99' "$SCRATCH/alone/memtable_bench.txt"
+# The keys of real systems, in tree and (a stand-in) out of it.
+mkdir "$SCRATCH/bin"
+cat >"$SCRATCH/bin/dpkg" <<'EOF'
+#!/bin/bash
+for i in $(seq 300); do echo "/usr/share/doc/$i"; done
+EOF
+chmod +x "$SCRATCH/bin/dpkg"
+PATH=$SCRATCH/bin:$PATH expect "real encodings" compare none --full --rounds=1 \
+  --num=1000 --bench="$SCRATCH/bench" --bench-out-of-tree="$SCRATCH/bench" \
+  --out="$SCRATCH/real"
+# 12 kinds of keys, paths in one table only, but for the first column.
+table='^\(| [a-z_(0-9 )]*\|| db_bench.s\|| geometric mean.*\)\( | [0-9.*]*\)\{8\} |$'
+same "a line for each kind of keys, and the means" \
+  "$(grep -c "$table" "$SCRATCH/real/speed.md")" 25
+same "both numbers of entries" "$(sed -n 's/^## .* keys, \(.*\) entries, fastskip$/\1/p' \
+  "$SCRATCH/real/speed.md" | xargs)" "400 2,000"
+for row in 'insert, sql_row keys, 400 entries' \
+  'seek10, tenants keys out of tree, 2,000 entries' 'scan, paths keys, 300 entries' \
+  'get, words keys out of tree, 2,000 entries'; do
+  same "alone: $row" "$(grep -c "^| alone: $row |" "$SCRATCH/real/speed.md")" 1
+done
+expect "ties are among the counters" grep -q ties_per_get \
+  "$SCRATCH/real/memtable_bench.txt"
+# Figures of ours: skip_list takes 4 µs, fastskip 1 and 9.
+{
+  grep '^workload,' "$SCRATCH/real/speed.csv"
+  for keys in random_keys sql_row_keys tenants_keys; do
+    case $keys in random*) micros=2 ;; sql*) micros=1 ;; *) micros=9 ;; esac
+    for place in '' _out_of_tree; do
+      say "get:$keys$place:200000,1,-,-,skip_list,1,4,same"
+      say "get:$keys$place:200000,1,-,-,fastskip,1,$micros,same"
+    done
+  done
+  for place in '' _out_of_tree; do
+    say "scan:tenants_keys$place:200000,1,-,-,skip_list,1,4,same"
+    say "scan:tenants_keys$place:200000,1,-,-,fastskip,1,4,same"
+  done
+  say "fillrandom,1,1,off,skip_list,1,4,1/-"
+  say "fillrandom,1,1,off,fastskip,1,2,1/-"
+} >"$SCRATCH/ours.csv"
+expect "a report of them" "$FASTSKIP_ROOT/tools/compare.sh" \
+  --from="$SCRATCH/ours.csv" --out="$SCRATCH/ours"
+for row in "| db_bench's | 2.00 | – | 2.00 | – |" \
+  '| sql_row | 4.00 | – | 4.00 | – |' \
+  '| tenants | **0.44** | 1.00 | **0.44** | 1.00 |' \
+  "| geometric mean, without db_bench's | 1.33 | 1.00 | 1.33 | 1.00 |" \
+  'Worst of all rows: alone: get, tenants keys, 200,000 entries: 0.44 (fastskip).'; do
+  expect "$row" grep -qxF "$row" "$SCRATCH/ours/speed.md"
+done
+same "bars: db_bench's and encodings" "$(grep -o \
+  'fillrandom\|alone: get, [a-z_]* keys' "$SCRATCH/ours/speed.svg" | sort -u |
+  xargs)" "alone: get, sql_row keys fillrandom"
 refuse "a memtable_bench that refuses" compare none --bench="$FASTSKIP_BENCH"

@@ -30,7 +30,7 @@ notices() {
     die "FAILED: no '$text' in: $(cat "$SCRATCH/out")"
 }
 
-everything=insert,get,getmissing,seek,scan,scanback,insertbeside,getbeside
+everything=insert,get,getmissing,seek,seek10,scan,scanback,insertbeside,getbeside
 expect "bench: no fault" bench nothing $everything
 notices 'a scan met 999 entries' bench lost scan
 notices 'a scan met 999 entries' bench skipped scan
@@ -39,6 +39,8 @@ notices 'refused as a duplicate' bench refused insert
 notices 'get did not find each key' bench missed get --keys=sequential
 notices 'get did not find each key' bench lost get --keys=sequential --writers=2
 notices 'seek did not find each key' bench lost seek --keys=sequential
+notices 'seek10 did not find each key' bench lost seek10 --keys=sequential
+notices 'answer differently.* seek10' bench skipped seek10
 # (The 901st of 901 versions.)
 notices 'answer differently.* get' bench stale get --keys=onekey --entries=901
 # Enough of them for the readers to look up a hundred keys meanwhile.

@@ -5,6 +5,9 @@
 # common.sh. $CSV names the file; a line of it is one round of one memtable. Lines
 # that begin with "#", above, say what the figures depend on.
 
+# shellcheck source=tools/lib/real_keys.sh
+. "$FASTSKIP_ROOT/tools/lib/real_keys.sh"
+
 CSV_COLUMNS=workload,threads,batch,wal,memtable,round,micros,answer
 
 # progress [text...]: on a terminal, overwrites the last one; without text, clears
@@ -106,13 +109,16 @@ LABELS='
       text = "," substr(n, length(n) - 2) text
     return n text
   }
-  function label(workload, threads, batch, wal,    part, text, n) {
+  function label(workload, threads, batch, wal,    part, text, n, name) {
     n = split(workload, part, ":")
     text = part[1]
     if (n > 1) {
-      text = "alone: " part[1] ", " part[2]
+      # Names of keys keep their underscores.
+      name = part[2]
+      sub(/_keys.*/, "", name)
+      text = substr(part[2], length(name) + 1)
       gsub("_", " ", text)
-      text = text ", " grouped(part[3]) " entries"
+      text = "alone: " part[1] ", " name text ", " grouped(part[3]) " entries"
     }
     if (threads > 1) text = text ", " threads " threads"
     if (batch != "-" && batch > 1) text = text ", batches of " batch
@@ -149,6 +155,7 @@ report_text() {
     done
     return 1
   }
+  say "worst row: $(worst_row)"
 }
 
 # report_markdown: a line for each workload.
@@ -157,6 +164,7 @@ report_markdown() {
   # shellcheck disable=SC2016  # no expansion is meant
   sed -n 's/^# \([a-z]*\): \(.*\)/- \1: `\2`/p' "$CSV"
   say
+  ! has_real_keys || real_keys_markdown
   summary | awk "$LABELS"'
     {
       if ($1 ~ /:/) alone = 1
@@ -195,7 +203,7 @@ set yrange [$rows - 0.4:-0.6]
 set xrange [0:*]
 set grid xtics
 set border 3
-set tics nomirror
+set tics nomirror noenhanced
 set rmargin 8
 set key above right noenhanced
 set arrow 1 from 1,graph 0 to 1,graph 1 nohead lw 2 lc rgb '#444444' front
@@ -212,7 +220,8 @@ EOF
 
 # The rows of the chart, at most twelve, as the table calls them. Half of them are
 # rows on which fastskip gains little or loses, so that the chart does not flatter.
-# A CSV that has none of these rows gets a chart of its first twelve.
+# A CSV with keys of real systems gets those of real_keys.sh; one that has none of
+# these rows, a chart of its first twelve.
 CHART_ROWS='fillseq|fillrandom|fillrandom, WAL|fillrandom, 2 threads|'\
 'fillseq, 2 threads, WAL|readrandom|seekrandom|readseq|readwhilewriting|'\
 'alone: get, random keys, 1,000 entries|'\
@@ -221,16 +230,17 @@ CHART_ROWS='fillseq|fillrandom|fillrandom, WAL|fillrandom, 2 threads|'\
 
 # write_report <dir>
 write_report() {
-  local data=$SCRATCH/chart base others count terminal file
+  local data=$SCRATCH/chart chart=$CHART_ROWS base others count terminal file
   mkdir -p "$1"
   cp "$CSV" "$1/speed.csv"
   report_markdown >"$1/speed.md"
+  ! has_real_keys || chart=$REAL_CHART_ROWS
   base=$(summary | awk 'NR == 1 { print $5 }')
   others=$(summary | awk '
     NR == 1 { seen[$5] = 1 }
     !seen[$5]++ { print $5 }' | paste -sd' ')
   count=$(wc -w <<<"$others")
-  summary | awk -v others="$others" -v chart="$CHART_ROWS" "$LABELS"'
+  summary | awk -v others="$others" -v chart="$chart" "$LABELS"'
     BEGIN {
       n = split(others, names, " ")
       for (i = split(chart, rows, "|"); i > 0; i--) wanted[rows[i]] = 1
@@ -265,17 +275,17 @@ write_report() {
 
 # memtable_bench_part <flag of memtable_bench...>: appends its rounds to $CSV.
 memtable_bench_part() {
-  local raw
+  local raw name
   BENCH_PARTS=$((BENCH_PARTS + 1))
-  raw=$RAW/memtable_bench.$BENCH_PARTS
+  raw=$RAW/memtable_bench.$(printf '%02d' $BENCH_PARTS)
+  name=memtable_bench$PLACE
   "$BENCH" --memtablerep="$MEMTABLES" --rounds="$ROUNDS" --csv="$SCRATCH/part" \
     "$@" >"$raw" ||
     die "memtable_bench failed: $BENCH $*"
   # As a heading.
-  sed -i "1i \$ memtable_bench --memtablerep=$MEMTABLES --rounds=$ROUNDS $*" \
-    "$raw"
+  sed -i "1i \$ $name --memtablerep=$MEMTABLES --rounds=$ROUNDS $*" "$raw"
   say >>"$raw"
-  cat "$SCRATCH/part" >>"$CSV"
+  sed "s/^\([^:]*:[^:]*\):/\1$PLACE:/" "$SCRATCH/part" >>"$CSV"
 }
 
 # run_memtable_bench: the memtables by themselves. NUM entries, and other sizes
@@ -283,6 +293,7 @@ memtable_bench_part() {
 run_memtable_bench() {
   local few="--benchmarks=insert,get"
   BENCH_PARTS=0
+  PLACE=
   progress "memtables by themselves"
   memtable_bench_part --entries="$NUM" --latency --counters
   memtable_bench_part --entries="$NUM" --pages=fresh $few
@@ -293,4 +304,17 @@ run_memtable_bench() {
     --keys=ycsb,prefix,tables,appends,uuid,sequential,descending,zipf,onekey
   memtable_bench_part --entries="$NUM" $few --comparator=reverse
   memtable_bench_part --entries="$NUM" $few --comparator=suffix
+  [ -z "$FULL" ] || run_real_keys
+}
+
+# run_real_keys: real encodings beside db_bench's keys, in tree and out of it.
+run_real_keys() {
+  local entries=$((NUM * 2 / 5)),$((NUM * 2)) flags
+  flags=("--entries=$entries" "--benchmarks=insert,get,seek10,scan" --counters
+    "--keys=random,$ENCODINGS,$LISTED_KEYS")
+  progress "memtables by themselves, real encodings"
+  memtable_bench_part "${flags[@]}"
+  [ -n "$BENCH_OUT_OF_TREE" ] || return 0
+  progress "memtables by themselves, real encodings, out of tree"
+  BENCH=$BENCH_OUT_OF_TREE PLACE=_out_of_tree memtable_bench_part "${flags[@]}"
 }

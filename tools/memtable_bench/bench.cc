@@ -26,19 +26,24 @@ Bench::Bench(const Request& request) : request_(request) {
   if (request.prefix_size > 0) {
     prefix_.reset(rdb::NewFixedPrefixTransform(request.prefix_size));
   }
-  const auto& shapes = KeyShapes();
-  for (const std::string& keys : request.keys) {
-    if (std::none_of(shapes.begin(), shapes.end(), [&](const KeyShape& shape) {
-          return keys == shape.name;
-        })) {
-      throw BadRequest("there are no keys '" + keys + "'");
-    }
-  }
   for (const uint64_t entries : request.entries) {
     if (entries < 2) throw BadRequest("a memtable has at least 2 entries");
   }
+  OpenKeys();
   MakeMemtables();
   MakeOperations();
+}
+
+void Bench::OpenKeys() {
+  std::set<std::string> seen;
+  for (const std::string& name : request_.keys) {
+    keys_.push_back(OpenKeySet(name, request_.file_order));
+    if (!seen.insert(keys_.back()->name()).second) {
+      throw BadRequest("--keys: '" + name +
+                       "' is the second one that reports " + "would call " +
+                       keys_.back()->name());
+    }
+  }
 }
 
 void Bench::MakeMemtables() {
@@ -91,15 +96,19 @@ void Bench::Progress(const std::string& what) {
   std::fflush(stderr);
 }
 
+uint32_t Bench::ValueSize(const Load& load) const {
+  return request_.value_size.value_or(load.keys->value_size());
+}
+
 Work Bench::MakeWork(const Load& load, uint64_t seed) const {
   Work work;
-  work.keys = MakeKeys(load.keys, load.entries, seed);
+  work.keys = load.keys->Make(load.entries, seed);
   const uint64_t reads = request_.reads > 0 ? request_.reads : load.entries;
   work.present = DrawPresent(work.keys, reads, seed);
   if (operations_.count(Operation::kGetMissing) != 0) {
-    work.missing = DrawMissing(load.keys, work.keys, reads, seed);
+    work.missing = load.keys->Missing(work.keys, reads, seed);
   }
-  work.value_size = request_.value_size;
+  work.value_size = ValueSize(load);
   work.writers = request_.writers;
   work.readers = request_.readers;
   work.insert_concurrently = request_.insert_concurrently;
@@ -134,7 +143,7 @@ void Bench::RunMemtable(const Memtable& memtable, const Work& work, Pass pass,
     keep(Operation::kGetBeside, get);
   }
   MemTableRun run(factory, order, work);
-  CountingOrder::Take();  // of the entry that a memtable inserts itself
+  CountingOrder::Take();  // of a first entry of the memtable's own
   keep(Operation::kInsert, run.Run(Operation::kInsert, measure));
   for (const Operation operation : operations_) {
     if (operation > Operation::kInsert &&
@@ -156,7 +165,7 @@ std::vector<Bench::Share> Bench::RunRound(const Load& load, uint32_t round,
     for (size_t i = 0; i < memtables_.size(); ++i) {
       // Each memtable comes first as often as any other.
       const size_t turn = (i + round + list) % memtables_.size();
-      Progress(load.keys + ", " + std::to_string(load.entries) +
+      Progress(load.keys->name() + ", " + std::to_string(load.entries) +
                " entries: round " + std::to_string(round + 1) + ", " +
                memtables_[turn].name);
       RunMemtable(memtables_[turn], work, pass, &shares[turn]);
@@ -174,14 +183,14 @@ void Bench::CheckAnswers(const Load& load,
       if (result.found != first.found || result.digest != first.digest) {
         throw std::runtime_error(
             memtables_[i].name + " and " + memtables_[0].name +
-            " answer differently: " + load.keys + ", " +
+            " answer differently: " + load.keys->name() + ", " +
             std::to_string(load.entries) + " entries, " + NameOf(operation));
       }
     }
   }
 }
 
-// All rounds, or fewer where these give enough samples of an operation.
+// As many as there are, but no more samples of an operation than need be.
 uint32_t Bench::LatencyRounds(const Load& load) const {
   constexpr uint64_t kSamples = 4000000;
   return static_cast<uint32_t>(
@@ -222,7 +231,8 @@ void Bench::AddCounts(const Load& load, Rows* rows,
   }
 }
 
-// Makes malloc hold as many pages as a memtable of so many bytes needs.
+// Has malloc take as much of the kernel as a memtable of so many bytes needs,
+// and keep it.
 void Bench::TouchPages(uint64_t bytes) {
   std::vector<std::unique_ptr<char[]>> blocks;
   for (uint64_t taken = 0; taken < bytes; taken += kArenaBlock) {
@@ -232,19 +242,15 @@ void Bench::TouchPages(uint64_t bytes) {
   }
 }
 
-void Bench::RunLoad(const Load& load, Report* report) {
-  constexpr uint64_t kMostOverhead =
-      192;  // bytes of an entry without its value
-  if (!request_.fresh_pages) {
-    TouchPages(load.entries * (request_.value_size + kMostOverhead));
-  }
+Bench::Rows Bench::NewRows(const Load& load) const {
   Rows rows;
-  std::vector<Counters> counters;
   for (const Memtable& memtable : memtables_) {
     for (const Operation operation : operations_) {
       Row row;
-      row.keys = load.keys;
+      row.keys = load.keys->name();
       row.entries = load.entries;
+      row.asked = load.asked;
+      row.value_size = ValueSize(load);
       row.memtable = memtable.name;
       row.operation = NameOf(operation);
       row.threads = operation == Operation::kInsert ||
@@ -253,7 +259,19 @@ void Bench::RunLoad(const Load& load, Report* report) {
                         : request_.readers;
       rows[operation].push_back(row);
     }
-    counters.push_back({load.keys, load.entries, memtable.name, {}});
+  }
+  return rows;
+}
+
+void Bench::RunLoad(const Load& load, Report* report) {
+  constexpr uint64_t kMostOverhead = 192;  // bytes of an entry beside its value
+  if (!request_.fresh_pages) {
+    TouchPages(load.entries * (ValueSize(load) + kMostOverhead));
+  }
+  Rows rows = NewRows(load);
+  std::vector<Counters> counters;
+  for (const Memtable& memtable : memtables_) {
+    counters.push_back({load.keys->name(), load.entries, memtable.name, {}});
   }
   for (uint32_t round = 0; round < request_.rounds; ++round) {
     const std::vector<Share> shares = RunRound(load, round, Pass::kMean);
@@ -280,11 +298,15 @@ Report Bench::Run() {
   if (request_.comparator != "bytewise") report.order = request_.comparator;
   report.fresh_pages = request_.fresh_pages;
   report.base = memtables_.front().name;
-  // Warms up: no memtable pays for what only the first calls of a program cost.
-  RunRound({request_.keys.front(), 1000}, 0, Pass::kMean);
-  for (const std::string& keys : request_.keys) {
-    for (const uint64_t entries : request_.entries) {
-      RunLoad({keys, entries}, &report);
+  // What only the first calls of a program cost is nobody's.
+  const KeySet& first = *keys_.front();
+  RunRound({&first, first.AtMost(1000), 1000}, 0, Pass::kMean);
+  for (const auto& keys : keys_) {
+    std::set<uint64_t> done;  // with few keys, sizes may fall together
+    for (const uint64_t asked : request_.entries) {
+      const uint64_t entries = keys->AtMost(asked);
+      if (entries < asked && !done.insert(entries).second) continue;
+      RunLoad({keys.get(), entries, asked}, &report);
     }
   }
   if (request_.progress) std::fprintf(stderr, "%-76s\r", "");

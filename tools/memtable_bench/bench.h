@@ -7,30 +7,27 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "rocksdb/slice_transform.h"
+#include "tools/memtable_bench/bad_request.h"
+#include "tools/memtable_bench/key_sets.h"
 #include "tools/memtable_bench/memtable_run.h"
 #include "tools/memtable_bench/report.h"
 
 namespace fastskip {
 namespace bench {
 
-// A request that cannot be met; what() says why.
-class BadRequest : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
 struct Request {
   std::vector<std::string> memtables;  // ratios refer to the first
   std::vector<std::string> operations;
   std::vector<std::string> keys;
+  FileOrder file_order = FileOrder::kAsWritten;
   std::vector<uint64_t> entries;
-  uint32_t value_size = 100;
+  std::optional<uint32_t> value_size;  // none: what goes with the keys
   uint32_t rounds = 5;
   uint32_t writers = 1;
   uint32_t readers = 1;
@@ -64,8 +61,9 @@ class Bench {
     std::shared_ptr<rdb::MemTableRepFactory> factory;
   };
   struct Load {
-    std::string keys;
+    const KeySet* keys;
     uint64_t entries;
+    uint64_t asked;  // there may be fewer
   };
   // One memtable's share of one round.
   struct Share {
@@ -74,10 +72,14 @@ class Bench {
     double overhead = 0;  // bytes per entry
   };
 
+  using Rows = std::map<Operation, std::vector<Row>>;  // one per memtable
+
+  void OpenKeys();
   void MakeMemtables();
   void MakeOperations();
+  uint32_t ValueSize(const Load& load) const;
+  Rows NewRows(const Load& load) const;
   uint32_t LatencyRounds(const Load& load) const;
-  using Rows = std::map<Operation, std::vector<Row>>;  // one per memtable
   void AddLatencies(const Load& load, Rows* rows);
   void AddCounts(const Load& load, Rows* rows, std::vector<Counters>* counters);
   static void TouchPages(uint64_t bytes);
@@ -90,6 +92,7 @@ class Bench {
   void Progress(const std::string& what);
 
   const Request request_;
+  std::vector<std::unique_ptr<KeySet>> keys_;
   std::vector<Memtable> memtables_;
   std::set<Operation> operations_;
   const SuffixComparator suffix_;

@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "tools/memtable_bench/key_encodings.h"
+
 namespace fastskip {
 namespace bench {
 namespace {
@@ -15,6 +17,7 @@ namespace {
 constexpr size_t kMaxKey = 40;
 constexpr size_t kPrefix = 20;
 constexpr uint64_t kTables = 8;
+constexpr uint32_t kValueSize = 100;
 
 void AppendBigEndian(std::string* to, uint64_t value) {
   for (int shift = 56; shift >= 0; shift -= 8) {
@@ -70,10 +73,16 @@ class Maker {
   Maker(const std::string& shape, uint64_t entries, uint64_t seed)
       : shape_(shape), entries_(entries), seed_(Scatter(seed)) {
     if (shape == "zipf") zipf_ = std::make_unique<Zipf>(entries);
+    encoding_ = FindEncoding(shape);
   }
 
   std::string Key(uint64_t i) const {
-    const uint64_t bits = Scatter(seed_ + i * 0x9e3779b97f4a7c15u);
+    const uint64_t bits = Scatter(seed_ + i * kGoldenRatio);
+    if (encoding_ != nullptr) {
+      Random random(bits);
+      return encoding_->key(
+          i, entries_, [&](uint64_t limit) { return random.Uniform(limit); });
+    }
     if (shape_ == "random") return NumberKey(bits % entries_);
     if (shape_ == "ycsb") return "user" + std::to_string(bits);
     if (shape_ == "prefix") return WithPrefix("shop/orders/2026/08/", bits);
@@ -124,46 +133,46 @@ class Maker {
   const uint64_t entries_;
   const uint64_t seed_;
   std::unique_ptr<Zipf> zipf_;
+  const KeyEncoding* encoding_;  // null for the keys of benchmarks
 };
 
 }  // namespace
 
-void KeyList::Reserve(size_t keys, size_t max_size) {
-  stride_ = max_size + 1;
-  bytes_.assign(keys * stride_, 0);
-  size_ = 0;
-}
-
-void KeyList::Add(const std::string& key) {
-  char* const at = &bytes_[size_++ * stride_];
-  *at = static_cast<char>(key.size());
-  std::copy(key.begin(), key.end(), at + 1);
-}
-
 const std::vector<KeyShape>& KeyShapes() {
-  static const std::vector<KeyShape> shapes = {
-      {"random", "db_bench's keys of 16 bytes, as many numbers as entries"},
-      {"ycsb", "\"user\" and the digits of a hash"},
-      {"prefix", "a common prefix of 20 bytes, 8 random bytes"},
-      {"tables", "8 tables in turn, 20-byte prefixes of their own"},
-      {"appends", "the same tables, each with ascending numbers"},
-      {"uuid", "random UUIDs as text"},
-      {"sequential", "db_bench's keys, ascending"},
-      {"descending", "db_bench's keys, descending"},
-      {"zipf", "db_bench's keys, Zipfian (0.99): many versions of hot keys"},
-      {"onekey", "one key, overwritten"}};
+  static const std::vector<KeyShape> shapes = [] {
+    std::vector<KeyShape> all = {
+        {"random", "db_bench's keys of 16 bytes, as many numbers as entries",
+         kValueSize},
+        {"ycsb", "\"user\" and the digits of a hash", kValueSize},
+        {"prefix", "a common prefix of 20 bytes, 8 random bytes", kValueSize},
+        {"tables", "8 tables in turn, 20-byte prefixes of their own",
+         kValueSize},
+        {"appends", "the same tables, each with ascending numbers", kValueSize},
+        {"uuid", "random UUIDs as text", kValueSize},
+        {"sequential", "db_bench's keys, ascending", kValueSize},
+        {"descending", "db_bench's keys, descending", kValueSize},
+        {"zipf", "db_bench's keys, Zipfian (0.99): many versions of hot keys",
+         kValueSize},
+        {"onekey", "one key, overwritten", kValueSize}};
+    for (const KeyEncoding& encoding : KeyEncodings()) {
+      all.push_back({encoding.name, encoding.what, encoding.value_size});
+    }
+    return all;
+  }();
   return shapes;
+}
+
+const KeyShape* FindShape(const std::string& name) {
+  for (const KeyShape& shape : KeyShapes()) {
+    if (name == shape.name) return &shape;
+  }
+  return nullptr;
 }
 
 KeyList MakeKeys(const std::string& shape, uint64_t entries, uint64_t seed) {
   const Maker maker(shape, entries, seed);
-  size_t longest = 0;
-  for (uint64_t i = 0; i < std::min<uint64_t>(entries, 64); ++i) {
-    longest = std::max(longest, maker.Key(i).size());
-  }
-  if (shape == "ycsb") longest = sizeof("user18446744073709551615") - 1;
   KeyList keys;
-  keys.Reserve(entries, longest);
+  keys.Reserve(entries, entries * maker.Key(0).size());
   for (uint64_t i = 0; i < entries; ++i) keys.Add(maker.Key(i));
   return keys;
 }
@@ -171,9 +180,9 @@ KeyList MakeKeys(const std::string& shape, uint64_t entries, uint64_t seed) {
 KeyList DrawPresent(const KeyList& keys, uint64_t count, uint64_t seed) {
   Random random(seed);
   KeyList drawn;
-  drawn.Reserve(count, keys.max_key() + 1);
+  drawn.Reserve(count, count * keys.bytes() / keys.size());
   for (uint64_t i = 0; i < count; ++i) {
-    drawn.Add(keys[random.Uniform(keys.size())].ToString());
+    drawn.Add(keys[random.Uniform(keys.size())]);
   }
   return drawn;
 }
@@ -181,14 +190,16 @@ KeyList DrawPresent(const KeyList& keys, uint64_t count, uint64_t seed) {
 KeyList DrawMissing(const std::string& shape, const KeyList& keys,
                     uint64_t count, uint64_t seed) {
   const Maker maker(shape, keys.size(), seed);
+  // As db_bench's readmissing: longer by a byte. It is no digit where other
+  // keys may go on with one.
+  const char more = FindEncoding(shape) != nullptr ? '!' : '0';
   Random random(seed);
   KeyList drawn;
-  drawn.Reserve(count, keys.max_key() + 1);
+  drawn.Reserve(count, count * (keys.bytes() / keys.size() + 1));
   for (uint64_t i = 0; i < count; ++i) {
     drawn.Add(maker.HasMore()
                   ? maker.Key(keys.size() + i)
-                  // As db_bench's readmissing: longer by a byte.
-                  : keys[random.Uniform(keys.size())].ToString() + '0');
+                  : keys[random.Uniform(keys.size())].ToString() + more);
   }
   return drawn;
 }

@@ -4,12 +4,14 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include "memtablerep/fast_skip_list_factory.h"
 #include "memtablerep/list/block_skip_list.h"
 #include "memtablerep/list/sharded_arena.h"
 #include "memtablerep/rep_comparator.h"
+#include "tools/memtable_bench/tie_count.h"
 
 namespace fastskip {
 namespace bench {
@@ -51,10 +53,95 @@ class ListOrder final : public EntryComparator {
 
 class ArenaSource final : public ChunkSource {
  public:
-  char* AllocateChunk(size_t bytes) override { return arena_.Allocate(bytes); }
+  char* AllocateChunk(size_t bytes) override {
+    return arena_.allocator()->Allocate(bytes);
+  }
 
  private:
   BenchArena arena_;
+};
+
+// A list that is filled as `work` says. All arguments outlive it.
+class CountedList {
+ public:
+  CountedList(const FastSkipListOptions& options,
+              const rdb::MemTableRep::KeyComparator& order, const Work& work)
+      : work_(work),
+        comparator_(order),
+        arena_(&source_, options.shards),
+        list_(&arena_, &comparator_, KnownOrderOf(options.key_order, order)) {}
+
+  void Fill() {
+    std::vector<std::thread> threads;
+    for (uint32_t i = 1; i < work_.writers; ++i) {
+      threads.emplace_back([this, i] { Insert(i); });
+    }
+    Insert(0);
+    for (std::thread& thread : threads) thread.join();
+  }
+  // REQUIRES: Fill returned
+  TieCount CountLookups() const {
+    TieCount ties;
+    std::string target;
+    for (uint64_t i = 0; i < work_.keys.size(); i += kTieSample) {
+      const rdb::Slice key = work_.keys[i];
+      target.resize(key.size() + 16);
+      WriteKey(key, kMaxSequence, &target[0]);
+      ties.Add(list_, comparator_, target.data(), SearchFor::kLookup);
+    }
+    return ties;
+  }
+
+  const TieCount& inserts() const { return inserts_; }
+  const BlockSkipList& list() const { return list_; }
+  const ShardedArena& arena() const { return arena_; }
+
+ private:
+  // Ties are counted of every so many operations.
+  static constexpr uint64_t kTieSample = 16;
+
+  // Returns where the value goes.
+  static char* WriteKey(const rdb::Slice& key, uint64_t sequence, char* to) {
+    const auto size = static_cast<uint32_t>(key.size() + 8);
+    to = EncodeVarint32(to, size);
+    std::memcpy(to, key.data(), key.size());
+    const uint64_t tag = sequence << 8 | kTypeValue;
+    std::memcpy(to + key.size(), &tag, sizeof(tag));
+    return to + size;
+  }
+
+  // The entries of one writer.
+  void Insert(uint64_t first) {
+    const uint32_t value_size = work_.value_size;
+    BlockSkipList::Finger finger;
+    TieCount ties;
+    for (uint64_t i = first; i < work_.keys.size(); i += work_.writers) {
+      const rdb::Slice key = work_.keys[i];
+      const auto size = static_cast<uint32_t>(key.size() + 8);
+      char* const entry = arena_.AllocateEntry(
+          VarintLength(size) + size + VarintLength(value_size) + value_size);
+      char* const value = WriteKey(key, i + 1, entry);
+      std::memset(EncodeVarint32(value, value_size), 'v', value_size);
+      if (i % kTieSample == 0) {
+        ties.Add(list_, comparator_, entry, SearchFor::kInsert);
+      }
+      if (work_.writers == 1 && !work_.insert_concurrently) {
+        list_.InsertAlone(entry, &finger);
+      } else {
+        list_.Insert(entry);
+      }
+    }
+    std::lock_guard<std::mutex> lock(mutex_);
+    inserts_.Add(ties);
+  }
+
+  const Work& work_;
+  const ListOrder comparator_;
+  ArenaSource source_;
+  ShardedArena arena_;
+  BlockSkipList list_;
+  std::mutex mutex_;
+  TieCount inserts_;  // under mutex_
 };
 
 }  // namespace
@@ -95,40 +182,14 @@ std::vector<std::pair<std::string, double>> ListCounters(
     const rdb::MemTableRep::KeyComparator& order, const Work& work) {
   const FastSkipListOptions* const options = OptionsOf(factory);
   if (options == nullptr) return {};
-  const ListOrder comparator(order);
-  ArenaSource source;
-  ShardedArena arena(&source, options->shards);
-  BlockSkipList list(&arena, &comparator,
-                     KnownOrderOf(options->key_order, order));
-  BlockSkipList::Finger finger;
-  const uint32_t writers = work.writers;
-  const auto insert = [&](uint64_t first) {
-    for (uint64_t i = first; i < work.keys.size(); i += writers) {
-      const rdb::Slice key = work.keys[i];
-      const auto size = static_cast<uint32_t>(key.size() + 8);
-      char* const entry =
-          arena.AllocateEntry(VarintLength(size) + size +
-                              VarintLength(work.value_size) + work.value_size);
-      char* const to = EncodeVarint32(entry, size);
-      std::memcpy(to, key.data(), key.size());
-      const uint64_t tag = (i + 1) << 8 | kTypeValue;
-      std::memcpy(to + key.size(), &tag, sizeof(tag));
-      std::memset(EncodeVarint32(to + size, work.value_size), 'v',
-                  work.value_size);
-      if (writers == 1 && !work.insert_concurrently) {
-        list.InsertAlone(entry, &finger);
-      } else {
-        list.Insert(entry);
-      }
-    }
-  };
-  std::vector<std::thread> threads;
-  for (uint32_t i = 1; i < writers; ++i) threads.emplace_back(insert, i);
-  insert(0);
-  for (std::thread& thread : threads) thread.join();
-
-  const BlockSkipList::Stats stats = list.GetStats();
-  const ShardedArena::Stats memory = arena.GetStats();
+  CountedList counted(*options, order, work);
+  counted.Fill();
+  const BlockSkipList::Stats stats = counted.list().GetStats();
+  // A list that uses labels in the end has discriminators that it passes by.
+  const TieCount none;
+  const TieCount inserts = stats.uses_labels ? none : counted.inserts();
+  const TieCount lookups = stats.uses_labels ? none : counted.CountLookups();
+  const ShardedArena::Stats memory = counted.arena().GetStats();
   const auto entries = static_cast<double>(work.keys.size());
   const auto splits = static_cast<double>(stats.splits);
   const auto leaves = static_cast<double>(stats.leaf_blocks);
@@ -140,6 +201,10 @@ std::vector<std::pair<std::string, double>> ListCounters(
           {"cas_retries", static_cast<double>(stats.cas_retries)},
           {"shared_lines_written_per_insert",
            kLinesOfInsert + kLinesOfSplit * splits / entries},
+          {"ties_per_insert", inserts.InAllBlocks()},
+          {"ties_per_insert_in_leaf", inserts.InLeaf()},
+          {"ties_per_get", lookups.InAllBlocks()},
+          {"ties_per_get_in_leaf", lookups.InLeaf()},
           {"unposted", static_cast<double>(stats.unposted)},
           {"uses_labels", stats.uses_labels ? 1 : 0},
           {"arena_reserved", static_cast<double>(memory.reserved)},

@@ -20,7 +20,7 @@
 #include "rocksdb/version.h"
 #include "tools/memtable_bench/bench.h"
 
-#if FASTSKIP_IN_TREE
+#if FASTSKIP_BENCH_HAS_TREE
 #define FASTSKIP_BENCH_ORDER "rocksdb"
 #else
 #define FASTSKIP_BENCH_ORDER "own"
@@ -30,15 +30,30 @@ DEFINE_string(memtablerep, "skip_list,fastskip",
               "Memtables by the names that RocksDB knows them by, run in turn "
               "in each round; ratios refer to the first. Options as in "
               "{id=fastskip;shards=4;key_order=auto}");
-DEFINE_string(benchmarks, "insert,get,getmissing,seek,scan,scanback",
+DEFINE_string(benchmarks, "insert,get,getmissing,seek,seek10,scan,scanback",
               "Operations; also make: empty memtables, made and dropped; and "
               "insertbeside,getbeside: half of the entries "
               "are there, --writers add the other half beside --readers");
 DEFINE_string(keys, "random",
-              "Keys: random, ycsb, prefix, tables, appends, uuid, sequential, "
-              "descending, zipf, onekey (one or more)");
-DEFINE_string(entries, "500000", "Entries of a memtable (one number or more)");
-DEFINE_uint32(value_size, 100, "Bytes of a value");
+              "Keys, one kind or more. Of benchmarks: random, ycsb, prefix, "
+              "tables, appends, uuid, sequential, descending, zipf, onekey. As "
+              "systems on RocksDB encode them: sql_row, sql_index_append, "
+              "object_path, window_store, keyed_state, metric_time, uuid_text, "
+              "zipf_counter, tenants. Of Debian packages: paths, words. Your "
+              "own, one a line: file:PATH (text), hex:PATH (hexadecimal, with "
+              "or without 0x); no comma in PATH. A key that occurs again is "
+              "another version");
+DEFINE_bool(shuffle, false,
+            "Use the keys of file: and hex: in an order of their own in each "
+            "round. By default they come in the file's order: let it be that "
+            "in which your program writes them");
+DEFINE_string(entries, "500000",
+              "Entries of a memtable (one number or more). With fewer keys "
+              "in a file, as many as it has; with more, the first");
+DEFINE_int64(
+    value_size, -1,
+    "Bytes of a value (-1: what goes with the keys, as docs/measuring.md "
+    "has it; 100 for those of benchmarks and for your own)");
 DEFINE_uint32(rounds, 5, "Medians and spread are taken over so many rounds");
 DEFINE_uint32(writers, 1, "Threads that insert");
 DEFINE_uint32(readers, 1, "Threads that read");
@@ -64,8 +79,9 @@ DEFINE_string(comparator, "bytewise",
               "first: no memtable can make use of the keys' bytes)");
 DEFINE_string(key_comparator, FASTSKIP_BENCH_ORDER,
               "Who orders entries: rocksdb (the comparator of RocksDB's own "
-              "MemTable, which fastskip knows; only where this was built in "
-              "RocksDB's source tree), or own (one that fastskip cannot know, "
+              "MemTable, which fastskip knows when it is built in tree; only "
+              "where this was built with RocksDB's source tree), or own (one "
+              "that fastskip cannot know, "
               "as out of tree)");
 DEFINE_uint32(prefix_size, 0,
               "Bytes of the prefix extractor (0: none); prefix_hash and "
@@ -74,7 +90,14 @@ DEFINE_bool(latency, false,
             "Also run rounds in which each operation is timed by itself");
 DEFINE_bool(counters, false,
             "Also run a round that counts: comparator calls of each "
-            "operation, and what fastskip's list counts");
+            "operation; what fastskip's list counts; and ties: words of a "
+            "block that have the discriminator of the key looked for, so that "
+            "their entries' keys are compared. Every 16th key is looked for "
+            "from the root: before its insert (ties_per_insert), and when all "
+            "is written (ties_per_get: the entry that was looked for is not "
+            "counted). …_in_leaf: of these, those among entries; the others "
+            "are blocks, in blocks above. A list that uses labels "
+            "(uses_labels) has none");
 DEFINE_uint64(seed, 1, "Of keys and lookups; each round has one of its own");
 DEFINE_string(json, "", "File to write all figures to");
 DEFINE_string(csv, "", "File to write each round to, as tools/compare.sh does");
@@ -87,6 +110,8 @@ DEFINE_bool(progress, isatty(STDERR_FILENO) == 1,
 namespace fastskip {
 namespace bench {
 namespace {
+
+constexpr int64_t kMaxValueSize = int64_t{1} << 30;
 
 // At commas that are not within braces.
 std::vector<std::string> SplitList(const std::string& text) {
@@ -121,7 +146,15 @@ Request RequestOfFlags() {
   request.operations = SplitList(FLAGS_benchmarks);
   request.keys = SplitList(FLAGS_keys);
   request.entries = SplitNumbers(FLAGS_entries);
-  request.value_size = FLAGS_value_size;
+  request.file_order =
+      FLAGS_shuffle ? FileOrder::kShuffled : FileOrder::kAsWritten;
+  if (FLAGS_value_size < -1 || FLAGS_value_size > kMaxValueSize) {
+    throw BadRequest("--value_size: " + std::to_string(FLAGS_value_size) +
+                     " is not one from -1 to " + std::to_string(kMaxValueSize));
+  }
+  if (FLAGS_value_size >= 0) {
+    request.value_size = static_cast<uint32_t>(FLAGS_value_size);
+  }
   request.rounds = FLAGS_rounds;
   request.writers = FLAGS_writers;
   request.readers = FLAGS_readers;
@@ -140,9 +173,9 @@ Request RequestOfFlags() {
   request.round_entries = FLAGS_round_entries;
   request.comparator = FLAGS_comparator;
   if (FLAGS_key_comparator == "rocksdb") {
-    if (!FASTSKIP_IN_TREE) {
+    if (!FASTSKIP_BENCH_HAS_TREE) {
       throw BadRequest(
-          "--key_comparator=rocksdb takes a build in RocksDB's source tree");
+          "--key_comparator=rocksdb takes a build with RocksDB's source tree");
     }
     request.order_by = OrderBy::kRocksDB;
   } else if (FLAGS_key_comparator != "own") {
@@ -189,7 +222,7 @@ void Describe(int argc, const std::vector<std::string>& arguments,
       {"pages", Quoted(FLAGS_pages)},
       {"key_comparator", Quoted(FLAGS_key_comparator)},
       {"comparator", Quoted(FLAGS_comparator)},
-      {"value_size", std::to_string(FLAGS_value_size)},
+      {"shuffle", FLAGS_shuffle ? "true" : "false"},
       {"writers", std::to_string(FLAGS_writers)},
       {"readers", std::to_string(FLAGS_readers)},
       {"seed", std::to_string(FLAGS_seed)}};

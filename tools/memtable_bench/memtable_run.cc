@@ -173,6 +173,21 @@ bool SaveFound(void* arg, const char* entry) {
   return false;
 }
 
+// The target of a seek to the newest version of a key.
+class SeekTarget {
+ public:
+  explicit SeekTarget(size_t longest_key) : bytes_(longest_key + 8) {}
+  rdb::Slice Of(const rdb::Slice& key) {
+    const uint64_t tag = kMaxSequence << 8 | 0xff;
+    std::memcpy(bytes_.data(), key.data(), key.size());
+    std::memcpy(bytes_.data() + key.size(), &tag, sizeof(tag));
+    return rdb::Slice(bytes_.data(), key.size() + 8);
+  }
+
+ private:
+  std::vector<char> bytes_;
+};
+
 void Require(bool holds, const std::string& what) {
   if (!holds) throw std::runtime_error(what);
 }
@@ -185,6 +200,7 @@ const std::vector<OperationName>& OperationNames() {
       {Operation::kGet, "get", "keys that are there, by the readers"},
       {Operation::kGetMissing, "getmissing", "keys that are not"},
       {Operation::kSeek, "seek", "an iterator to keys that are there"},
+      {Operation::kSeek10, "seek10", "a new iterator, a seek, ten steps"},
       {Operation::kScan, "scan", "all entries forward, per entry"},
       {Operation::kScanBack, "scanback", "all entries backward, per entry"},
       {Operation::kMake, "make", "empty memtables, made and dropped"},
@@ -233,7 +249,7 @@ MemTableRun::MemTableRun(rdb::MemTableRepFactory* factory,
 
 std::unique_ptr<rdb::MemTableRep> MemTableRun::NewRep(BenchArena* arena) const {
   return std::unique_ptr<rdb::MemTableRep>(factory_->CreateMemTableRep(
-      order_, arena, work_.prefix_extractor, nullptr));
+      order_, arena->allocator(), work_.prefix_extractor, nullptr));
 }
 
 double MemTableRun::OverheadPerEntry() const {
@@ -310,21 +326,43 @@ template <Measure measure>
 void MemTableRun::Seek(const Part& part, Result* result) const {
   const std::unique_ptr<rdb::MemTableRep::Iterator> iter(
       rep_->GetIterator(nullptr));
-  char target[256];
-  const uint64_t tag = kMaxSequence << 8 | 0xff;
+  SeekTarget target(work_.present.longest());
   if (measure == Measure::kLatency) {
     result->latencies.reserve(part.end / part.step + 1);
   }
   for (uint64_t i = part.first; i < part.end; i += part.step) {
     const Stopwatch<measure> stopwatch(result);
     const rdb::Slice key = work_.present[i];
-    std::memcpy(target, key.data(), key.size());
-    std::memcpy(target + key.size(), &tag, sizeof(tag));
-    iter->Seek(rdb::Slice(target, key.size() + 8), nullptr);
+    iter->Seek(target.Of(key), nullptr);
     if (iter->Valid()) {
       const Found found = Decode(iter->key());
       result->found += found.user_key == key;
       result->digest += found.tag + found.value_size;
+    }
+    ++result->operations;
+  }
+}
+
+// A short range read: RocksDB makes an iterator of the memtable for each of its
+// own.
+template <Measure measure>
+void MemTableRun::SeekAndStep(const Part& part, Result* result) const {
+  constexpr int kSteps = 10;
+  SeekTarget target(work_.present.longest());
+  if (measure == Measure::kLatency) {
+    result->latencies.reserve(part.end / part.step + 1);
+  }
+  for (uint64_t i = part.first; i < part.end; i += part.step) {
+    const Stopwatch<measure> stopwatch(result);
+    const rdb::Slice key = work_.present[i];
+    const std::unique_ptr<rdb::MemTableRep::Iterator> iter(
+        rep_->GetIterator(nullptr));
+    iter->Seek(target.Of(key), nullptr);
+    for (int step = 0; step <= kSteps && iter->Valid(); ++step) {
+      const Found found = Decode(iter->key());
+      if (step == 0) result->found += found.user_key == key;
+      result->digest = result->digest * 31 + found.tag + found.value_size;
+      if (step < kSteps) iter->Next();
     }
     ++result->operations;
   }
@@ -381,10 +419,10 @@ void MemTableRun::Beside(Result* insert, Result* get) {
   Result before;
   Insert<Measure::kMean>({0, 1, half, nullptr}, &before);
   KeyList first_half;
-  first_half.Reserve(work_.present.size(), work_.keys.max_key());
+  first_half.Reserve(work_.present.size(), work_.present.bytes());
   Random random(half);
   for (uint64_t i = 0; i < work_.present.size(); ++i) {
-    first_half.Add(work_.keys[random.Uniform(half)].ToString());
+    first_half.Add(work_.keys[random.Uniform(half)]);
   }
   const uint32_t writers = work_.writers, readers = work_.readers;
   std::atomic<uint32_t> writing{writers};
@@ -437,6 +475,12 @@ Result MemTableRun::Dispatch(Operation operation) {
         Seek<measure>(part(i, work_.present), result);
         Require(result->found == result->operations,
                 "seek did not find each key");
+      });
+    case Operation::kSeek10:
+      return read([&](uint32_t i, Result* result) {
+        SeekAndStep<measure>(part(i, work_.present), result);
+        Require(result->found == result->operations,
+                "seek10 did not find each key");
       });
     case Operation::kMake:
       return read([&](uint32_t, Result* result) { Make<measure>(result); });

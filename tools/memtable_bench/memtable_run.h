@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "rocksdb/slice_transform.h"
-#include "tools/memtable_bench/key_shapes.h"
+#include "tools/memtable_bench/key_list.h"
 #include "tools/memtable_bench/rocksdb_parts.h"
 
 namespace fastskip {
@@ -22,6 +22,7 @@ enum class Operation {
   kGet,
   kGetMissing,
   kSeek,
+  kSeek10,
   kScan,      // all entries forward
   kScanBack,  // all entries backward
   kMake,      // empty memtables, made and dropped
@@ -95,6 +96,8 @@ class MemTableRun {
   void Get(const KeyList& keys, const Part& part, Result* result) const;
   template <Measure measure>
   void Seek(const Part& part, Result* result) const;
+  template <Measure measure>
+  void SeekAndStep(const Part& part, Result* result) const;
   template <Measure measure>
   void Scan(Operation direction, Result* result) const;
   template <Measure measure>

@@ -3,6 +3,7 @@
 #include "tools/memtable_bench/report.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdarg>
 #include <cstdio>
 
@@ -88,13 +89,13 @@ std::string LatencyTable(const Report& report) {
     if (row.latencies.empty()) continue;
     if (text.empty()) {
       text = Format(
-          "\nLatency, nanoseconds, the clock's own included\n%-11s %9s %-13s "
+          "\nLatency, nanoseconds, the clock's own included\n%-17s %9s %-13s "
           "%-24s",
           "keys", "entries", "operation", "memtable");
       for (const Percentile& p : kPercentiles) text += Format(" %9s", p.name);
       text += "\n";
     }
-    text += Format("%-11s %9llu %-13s %-24s", row.keys.c_str(),
+    text += Format("%-17s %9llu %-13s %-24s", row.keys.c_str(),
                    static_cast<unsigned long long>(row.entries),
                    row.operation.c_str(), row.memtable.c_str());
     for (const Percentile& p : kPercentiles) {
@@ -120,6 +121,35 @@ std::string CountersTable(const Report& report) {
   return text;
 }
 
+std::string MeansTable(const Report& report) {
+  std::string text;
+  for (const GeometricMean& mean : GeometricMeans(report)) {
+    if (text.empty()) {
+      text = Format(
+          "\nGeometric mean of the ratios\n%-17s %9s %-13s %-24s %7s %7s  "
+          "%s\n",
+          "keys", "entries", "operation", "memtable", "mean", "worst", "of");
+    }
+    const std::string keys = "all_" + std::to_string(mean.keys);
+    text += Format("%-17s %9llu %-13s %-24s %7.2f %7.2f  %s\n", keys.c_str(),
+                   static_cast<unsigned long long>(mean.entries),
+                   mean.operation.c_str(), mean.memtable.c_str(), mean.ratio,
+                   mean.worst, mean.worst_keys.c_str());
+  }
+  return text;
+}
+
+std::string JsonMean(const GeometricMean& mean) {
+  return Format(
+             "    {\"entries\": %llu, \"memtable\": %s, \"operation\": %s, "
+             "\"keys\": %llu, \"times_faster\": %.6g, ",
+             static_cast<unsigned long long>(mean.entries),
+             Quoted(mean.memtable).c_str(), Quoted(mean.operation).c_str(),
+             static_cast<unsigned long long>(mean.keys), mean.ratio) +
+         Format("\"worst\": {\"keys\": %s, \"times_faster\": %.6g}}",
+                Quoted(mean.worst_keys).c_str(), mean.worst);
+}
+
 // "name": {…} of numbers.
 std::string JsonObject(
     const std::vector<std::pair<std::string, double>>& values) {
@@ -133,10 +163,11 @@ std::string JsonObject(
 
 std::string JsonRow(const Report& report, const Row& row) {
   std::string text = Format(
-      "    {\"keys\": %s, \"entries\": %llu, \"memtable\": %s, "
-      "\"operation\": %s,\n     \"ns_per_operation\": ",
+      "    {\"keys\": %s, \"entries\": %llu, \"value_size\": %u, "
+      "\"memtable\": %s, \"operation\": %s,\n     \"ns_per_operation\": ",
       Quoted(row.keys).c_str(), static_cast<unsigned long long>(row.entries),
-      Quoted(row.memtable).c_str(), Quoted(row.operation).c_str());
+      row.value_size, Quoted(row.memtable).c_str(),
+      Quoted(row.operation).c_str());
   text += JsonObject({{"median", Median(row.rounds)},
                       {"mean", Mean(row.rounds)},
                       {"min", Least(row.rounds)},
@@ -167,6 +198,40 @@ std::string JsonRow(const Report& report, const Row& row) {
 
 }  // namespace
 
+std::vector<GeometricMean> GeometricMeans(const Report& report) {
+  std::vector<GeometricMean> means;
+  for (const Row& row : report.rows) {
+    const Row* const base = BaseOf(report, row);
+    if (base == nullptr || base == &row) continue;
+    auto mean = std::find_if(
+        means.begin(), means.end(), [&](const GeometricMean& other) {
+          return other.entries == row.asked && other.memtable == row.memtable &&
+                 other.operation == row.operation;
+        });
+    if (mean == means.end()) {
+      mean = means.insert(mean, GeometricMean());
+      mean->entries = row.asked;
+      mean->memtable = row.memtable;
+      mean->operation = row.operation;
+    }
+    const double ratio = RatioTo(*base, row).median;
+    mean->ratio += std::log(ratio);
+    if (mean->keys == 0 || ratio < mean->worst) {
+      mean->worst = ratio;
+      mean->worst_keys = row.keys;
+    }
+    ++mean->keys;
+  }
+  for (GeometricMean& mean : means) {
+    mean.ratio = std::exp(mean.ratio / static_cast<double>(mean.keys));
+  }
+  means.erase(
+      std::remove_if(means.begin(), means.end(),
+                     [](const GeometricMean& mean) { return mean.keys < 2; }),
+      means.end());
+  return means;
+}
+
 std::string Quoted(const std::string& text) {
   std::string quoted = "\"";
   for (const char c : text) {
@@ -182,7 +247,7 @@ std::string Quoted(const std::string& text) {
 
 std::string AsTable(const Report& report) {
   std::string text =
-      Format("%-11s %9s %-13s %-24s %9s %9s %9s %9s %7s %7s %7s", "keys",
+      Format("%-17s %9s %-13s %-24s %9s %9s %9s %9s %7s %7s %7s", "keys",
              "entries", "operation", "memtable", "median", "mean", "min", "max",
              "ratio", "low", "high");
   bool compared = false;
@@ -190,7 +255,7 @@ std::string AsTable(const Report& report) {
   text += compared ? Format(" %11s\n", "comparisons") : "\n";
   for (const Row& row : report.rows) {
     text +=
-        Format("%-11s %9llu %-13s %-24s %9.1f %9.1f %9.1f %9.1f",
+        Format("%-17s %9llu %-13s %-24s %9.1f %9.1f %9.1f %9.1f",
                row.keys.c_str(), static_cast<unsigned long long>(row.entries),
                row.operation.c_str(), row.memtable.c_str(), Median(row.rounds),
                Mean(row.rounds), Least(row.rounds), Greatest(row.rounds));
@@ -200,7 +265,8 @@ std::string AsTable(const Report& report) {
     }
     text += row.comparisons >= 0 ? Format(" %11.2f\n", row.comparisons) : "\n";
   }
-  return text + LatencyTable(report) + CountersTable(report);
+  return text + MeansTable(report) + LatencyTable(report) +
+         CountersTable(report);
 }
 
 std::string AsJson(const Report& report) {
@@ -212,6 +278,11 @@ std::string AsJson(const Report& report) {
   for (size_t i = 0; i < report.rows.size(); ++i) {
     text += JsonRow(report, report.rows[i]);
     text += i + 1 < report.rows.size() ? ",\n" : "\n";
+  }
+  text += "  ],\n  \"geometric_means\": [\n";
+  const std::vector<GeometricMean> means = GeometricMeans(report);
+  for (size_t i = 0; i < means.size(); ++i) {
+    text += JsonMean(means[i]) + (i + 1 < means.size() ? ",\n" : "\n");
   }
   text += "  ],\n  \"counters\": [\n";
   for (size_t i = 0; i < report.counters.size(); ++i) {

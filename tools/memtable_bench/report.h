@@ -15,6 +15,8 @@ namespace bench {
 struct Row {
   std::string keys;
   uint64_t entries = 0;
+  uint64_t asked = 0;  // entries that were asked for: there may be fewer keys
+  uint32_t value_size = 0;
   std::string memtable;
   std::string operation;
   uint32_t threads = 1;        // of the operation
@@ -42,6 +44,20 @@ struct Report {
   std::vector<Row> rows;
   std::vector<Counters> counters;
 };
+
+// Of one operation of one memtable with one number of entries, over all keys.
+struct GeometricMean {
+  uint64_t entries = 0;  // that were asked for
+  std::string memtable;
+  std::string operation;
+  uint64_t keys = 0;       // kinds of keys
+  double ratio = 0;        // geometric mean of their ratios of medians
+  double worst = 0;        // the least of these ratios,
+  std::string worst_keys;  // and whose it is
+};
+// In the order of the rows. Nothing of the memtable that ratios refer to, nor
+// where there is but one kind of keys.
+std::vector<GeometricMean> GeometricMeans(const Report& report);
 
 std::string Quoted(const std::string& text);  // as JSON
 

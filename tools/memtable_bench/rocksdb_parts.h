@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What driving a memtable takes of RocksDB beyond its installed headers: the
-// arena, the lookup key, the order of entries. Within RocksDB's source tree
-// these are RocksDB's own; against an installed RocksDB others stand in.
+// arena, the lookup key, the order of entries. With RocksDB's source tree these
+// are RocksDB's own; against an installed RocksDB others stand in.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +18,16 @@
 #include "rocksdb/slice.h"
 #include "tools/lib/rocksdb_internals.h"
 
+// Whether RocksDB's own objects can be had: in tree, or (where CMake defines
+// it) by rocksdb_objects.h.
+#ifndef FASTSKIP_BENCH_HAS_TREE
+#define FASTSKIP_BENCH_HAS_TREE FASTSKIP_IN_TREE
+#endif
+
 #if FASTSKIP_IN_TREE
 #include "memory/concurrent_arena.h"
+#elif FASTSKIP_BENCH_HAS_TREE
+#include "tools/memtable_bench/rocksdb_objects.h"
 #endif
 
 namespace fastskip {
@@ -32,7 +40,7 @@ namespace rdb = ROCKSDB_NAMESPACE;
 inline bool HasAssertions() {
 #ifndef NDEBUG
   return true;
-#elif FASTSKIP_IN_TREE
+#elif FASTSKIP_BENCH_HAS_TREE
   return false;  // one tree, one set of flags
 #else
   return &rdb::SyncPoint::GetInstance != nullptr;
@@ -47,7 +55,15 @@ constexpr size_t kArenaBlock = 1 << 20;
 class BenchArena final : public rdb::ConcurrentArena {
  public:
   BenchArena() : ConcurrentArena(kArenaBlock) {}
+  rdb::Allocator* allocator() { return this; }
   size_t UsedBytes() const { return ApproximateMemoryUsage(); }
+};
+
+#elif FASTSKIP_BENCH_HAS_TREE
+
+class BenchArena final : public RocksDBArena {
+ public:
+  BenchArena() : RocksDBArena(kArenaBlock) {}
 };
 
 #else
@@ -61,6 +77,7 @@ class BenchArena final : public rdb::Allocator {
     return Take(bytes, alignof(std::max_align_t));
   }
   size_t BlockSize() const override { return kArenaBlock; }
+  rdb::Allocator* allocator() { return this; }
   size_t UsedBytes() const { return used_; }
 
  private:
@@ -177,6 +194,8 @@ inline std::unique_ptr<rdb::MemTableRep::KeyComparator> MakeOrder(
     return std::make_unique<rdb::MemTable::KeyComparator>(
         rdb::InternalKeyComparator(user));
   }
+#elif FASTSKIP_BENCH_HAS_TREE
+  if (by == OrderBy::kRocksDB) return NewMemTableComparator(user);
 #endif
   (void)by;
   return std::make_unique<EntryOrder>(user);

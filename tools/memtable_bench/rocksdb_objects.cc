@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tools/memtable_bench/rocksdb_objects.h"
+
+#include "db/memtable.h"
+#include "memory/concurrent_arena.h"
+
+namespace fastskip {
+namespace bench {
+
+namespace rdb = ROCKSDB_NAMESPACE;
+
+RocksDBArena::RocksDBArena(size_t block_size)
+    : arena_(std::make_unique<rdb::ConcurrentArena>(block_size)) {}
+RocksDBArena::~RocksDBArena() = default;
+
+rdb::Allocator* RocksDBArena::allocator() const { return arena_.get(); }
+
+size_t RocksDBArena::UsedBytes() const {
+  return arena_->ApproximateMemoryUsage();
+}
+
+std::unique_ptr<rdb::MemTableRep::KeyComparator> NewMemTableComparator(
+    const rdb::Comparator* user) {
+  return std::make_unique<rdb::MemTable::KeyComparator>(
+      rdb::InternalKeyComparator(user));
+}
+
+}  // namespace bench
+}  // namespace fastskip
