@@ -81,7 +81,7 @@ FASTSKIP_TARGET uint32_t LeastOf(__m256i x) {
 
 FASTSKIP_TARGET uint64_t AnyWordWith(const Words& words, const Discs& discs,
                                      uint32_t disc) {
-  const __m256i wanted = _mm256_set1_epi16(static_cast<short>(disc));
+  const __m256i wanted = _mm256_set1_epi16(static_cast<int16_t>(disc));
   const uint32_t mask = MaskOf(_mm256_cmpeq_epi16(discs.front, wanted),
                                _mm256_cmpeq_epi16(discs.back, wanted));
   return words.slot[__builtin_ctz(mask)];
@@ -89,7 +89,7 @@ FASTSKIP_TARGET uint64_t AnyWordWith(const Words& words, const Discs& discs,
 
 FASTSKIP_TARGET Nearest NearestOf(const Words& words, const Discs& discs,
                                   uint32_t disc) {
-  const __m256i bias = _mm256_set1_epi16(static_cast<short>(disc));
+  const __m256i bias = _mm256_set1_epi16(static_cast<int16_t>(disc));
   const __m256i front = _mm256_sub_epi16(discs.front, bias);
   const __m256i back = _mm256_sub_epi16(discs.back, bias);
   const __m256i ones = _mm256_set1_epi16(-1);
@@ -160,8 +160,8 @@ FASTSKIP_ENTRY uint32_t SlotsWith(const Words& words, uint32_t first,
                                   uint32_t count) {
   if (count == 0) return 0;
   const Discs discs = LoadDiscs(words);
-  const __m256i bias = _mm256_set1_epi16(static_cast<short>(first));
-  const __m256i most = _mm256_set1_epi16(static_cast<short>(count - 1));
+  const __m256i bias = _mm256_set1_epi16(static_cast<int16_t>(first));
+  const __m256i most = _mm256_set1_epi16(static_cast<int16_t>(count - 1));
   const __m256i front = _mm256_sub_epi16(discs.front, bias);
   const __m256i back = _mm256_sub_epi16(discs.back, bias);
   return MaskOf(_mm256_cmpeq_epi16(_mm256_min_epu16(front, most), front),
@@ -303,7 +303,7 @@ FASTSKIP_ENTRY void Sort(const Words& words, SortedWords* sorted) {
   _mm256_store_si256(to + 1, x.b);
   _mm256_store_si256(to + 2, x.c);
   _mm256_store_si256(to + 3, x.d);
-  for (int i = 0; i < Block::kSlots; ++i) {
+  for (size_t i = 0; i < Block::kSlots; ++i) {
     sorted->word[i] = words.slot[Block::kSlots - 1 - number[2 * i]];
   }
   const uint32_t empty =

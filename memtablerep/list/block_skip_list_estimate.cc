@@ -16,7 +16,7 @@ class BlockSkipList::Sample {
   void Add(const Block* block) {
     if (passed_++ % spacing_ != 0) return;
     if (count_ == kMost) {
-      for (int i = 0; i < kMost / 2; ++i) blocks_[i] = blocks_[2 * i];
+      for (size_t i = 0; i < kMost / 2; ++i) blocks_[i] = blocks_[2 * i];
       count_ = kMost / 2;
       spacing_ *= 2;
       if ((passed_ - 1) % spacing_ != 0) return;

@@ -45,8 +45,9 @@ class Validator {
       ++blocks;
       const uint64_t next = block->next.LoadAcquire();
       block = IsEmpty(next) ? nullptr : BlockOf(next);
-      if (block != nullptr && block->is_head())
+      if (block != nullptr && block->is_head()) {
         Fail(*block, "is a second head");
+      }
     }
     if (head->level > 0 && ok()) CheckChildren(*head, below, children);
     return below;
@@ -92,8 +93,9 @@ class Validator {
         Fail(block, "holds a key not below its neighbour's lower bound");
       }
       if (i > 0 &&
-          CompareWords(ordering_, level, sorted.word[i - 1], word) >= 0)
+          CompareWords(ordering_, level, sorted.word[i - 1], word) >= 0) {
         Fail(block, "has discriminators out of order");
+      }
       if (entry == nullptr
               ? !block.is_head()
               : (!block.is_head() &&
@@ -162,8 +164,9 @@ std::string BlockSkipList::TEST_Validate() const {
   int level = head->level;
   for (; head != nullptr && validator.ok(); --level) {
     const Block* first = head;
-    while (IsReplaced(first->next.LoadAcquire()))
+    while (IsReplaced(first->next.LoadAcquire())) {
       first = BlockOf(first->next.LoadAcquire());
+    }
     if (head->level == 0 && first != FirstLeaf()) return "wrong first leaf";
     head = validator.CheckLevel(head);
   }

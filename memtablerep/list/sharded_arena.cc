@@ -37,9 +37,9 @@ uintptr_t RoundUp(uintptr_t address, uintptr_t alignment) {
 // stores wait for memory, and the CAS that publishes it waits for them. It may
 // lie behind the chunk: nothing is accessed.
 void PrefetchForWriting(const char* next_entry) {
-  constexpr int kLinesOfTypicalEntry = 3;
-  for (int i = 0; i < kLinesOfTypicalEntry; ++i) {
-    __builtin_prefetch(next_entry + 64 * i, 1);
+  constexpr size_t kTypicalEntry = 192;  // bytes
+  for (size_t line = 0; line < kTypicalEntry; line += 64) {
+    __builtin_prefetch(next_entry + line, 1);
   }
 }
 
