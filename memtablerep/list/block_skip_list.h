@@ -110,16 +110,16 @@ class BlockSkipList {
   // nothing changed, when an equal entry is there. Throws std::bad_alloc when
   // the arena does; the entry is not inserted then, and the list is sound.
   bool Insert(const char* entry) {
-    return InsertAt(entry, nullptr, Writers::kMany);
+    return InsertAt(DecodeKey(entry), nullptr, Writers::kMany);
   }
   bool Insert(const char* entry, Finger* finger) {
-    return InsertAt(entry, finger, Writers::kMany);
+    return InsertAt(DecodeKey(entry), finger, Writers::kMany);
   }
 
   // The same, faster.
   // REQUIRES: no other insert runs; each that was made happened before this.
   bool InsertAlone(const char* entry, Finger* finger) {
-    return InsertAt(entry, finger, Writers::kOne);
+    return InsertAt(DecodeKey(entry), finger, Writers::kOne);
   }
 
   // The same, starting from where `*hint` left off; null is a hint without
@@ -205,7 +205,7 @@ class BlockSkipList {
   Block* FirstLeaf() const { return CurrentHead(first_leaf_.LoadAcquire()); }
   Block* LastLeaf() const;
 
-  bool InsertAt(const char* entry, Finger* finger, Writers writers);
+  bool InsertAt(const Key& key, Finger* finger, Writers writers);
   bool InsertAtEnd(const Ordering& ordering, const Key& key, Writers writers,
                    Finger* finger);
   bool AppendAtEnd(const Ordering& ordering, const Key& key, uint32_t disc,

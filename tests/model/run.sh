@@ -123,7 +123,7 @@ order_of() {
 
 check_orders() {
   local clear slot_load use_cas use_load
-  clear=$(captured block_skip_list.cc \
+  clear=$(captured block_skip_list_split.cc \
     'ClearMoved\([^{;]*\{[^}]*?(\w+)\((?:i, )?word, empty\b')
   if [ "$clear" = ReplaceSlot ]; then
     clear=$(captured block.h 'bool ReplaceSlot\([^}]*?: slots\[i\]\.(\w+)\(')

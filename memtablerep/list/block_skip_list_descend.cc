@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Descents: from the root to the block of a level that owns a key.
+#include "block_skip_list.h"
+
+namespace fastskip {
+
+// To the block of `to_level` that owns the key, or one left of it. Where the
+// comparator contradicts the digests it may be any; the check of the place
+// found there shows it.
+BlockSkipList::Position BlockSkipList::Descend(Probe* probe, int to_level,
+                                               Route* route) const {
+  if (to_level == 0) {
+    Block* const first = FirstLeafIfOwner(*probe);
+    if (first != nullptr) return {first, kNoWord};
+  }
+  const Position at = DescendLeftOfTies(probe, to_level, route);
+  return at.block != nullptr ? at : DescendByComparing(probe, to_level, route);
+}
+
+// The front of the list, at hand for one comparison, takes many keys where the
+// newest sort first. Null where it does not own the key, or is hardly nearer
+// than the root.
+Block* BlockSkipList::FirstLeafIfOwner(const Probe& probe) const {
+  if (root_.LoadAcquire()->level <= 1) return nullptr;
+  Block* const first = FirstLeaf();
+  return NextIsAbove(probe.ordering(), first->next.LoadAcquire(), probe.key(),
+                     probe.bound())
+             ? first
+             : nullptr;
+}
+
+// The optimistic descent. Many blocks under one discriminator hold versions of
+// one user key, newest first, and nearly every operation asks for the newest:
+// so this goes down left of such a run, without comparing the key with each of
+// it. No block is returned where that turns out to be wrong.
+BlockSkipList::Position BlockSkipList::DescendLeftOfTies(Probe* probe,
+                                                         int to_level,
+                                                         Route* route) const {
+  Position at{root_.LoadAcquire(), kNoWord};
+  bool skipped = false;
+  while (at.block->level > to_level) {
+    if (probe->VisitLeftOfTies(*at.block, at.fence) ==
+        Probe::Outcome::kMoveRight) {
+      if (skipped) return {};  // else the blocks below would own the key
+      at.MoveRight(probe->next());
+      continue;
+    }
+    route->Pass(at.block);
+    skipped = skipped || probe->skipped_ties();
+    at = ChildOf(*probe);
+    at.block->Prefetch();
+  }
+  if (skipped && !NextIsAbove(probe->ordering(), at.block->next.LoadAcquire(),
+                              probe->key(), probe->bound())) {
+    return {};
+  }
+  return at;
+}
+
+BlockSkipList::Position BlockSkipList::DescendByComparing(Probe* probe,
+                                                          int to_level,
+                                                          Route* route) const {
+  Position at{root_.LoadAcquire(), kNoWord};
+  while (at.block->level > to_level) {
+    // Of children whose discriminators tie below the key's, any will do: the
+    // search moves right from there.
+    if (probe->VisitForDescent(*at.block, at.fence, Exact::kNeither) ==
+        Probe::Outcome::kMoveRight) {
+      at.MoveRight(probe->next());
+      continue;
+    }
+    route->Pass(at.block);
+    at = ChildOf(*probe);
+    at.block->Prefetch();
+  }
+  return at;
+}
+
+// Where a descent goes on from the block that `probe` has visited.
+BlockSkipList::Position BlockSkipList::ChildOf(const Probe& probe) {
+  const Neighbours& near = probe.neighbours();
+  if (near.equal && probe.bound() == Bound::kNotAbove) {
+    return {BlockOf(near.successor), kNoWord};
+  }
+  if (IsEmpty(near.predecessor)) {  // by misleading digests
+    return {BlockOf(near.successor), near.successor};
+  }
+  return {BlockOf(near.predecessor), near.successor};
+}
+
+}  // namespace fastskip
