@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The protocol of one level of the list and of posting to the level above, as
-// memtablerep/list/block_skip_list.cc has it, with blocks of two slots: every atomic
+// memtablerep/list/block_skip_list*.cc have it, with blocks of two slots: every atomic
 // access is one step. Three writers and a reader; keys are small numbers, which
 // stand for their discriminators too.
 //
