@@ -9,7 +9,6 @@
 #include <string>
 
 #include "list/block_skip_list_iterator.h"
-#include "list/key.h"
 #include "list/random_bits.h"
 #include "list/varint.h"
 #include "rocksdb/env.h"
@@ -19,7 +18,7 @@ namespace fastskip {
 namespace {
 
 constexpr uint64_t kSampledKeys = 64;
-constexpr size_t kTagBytes = 8;  // sequence number and type
+constexpr uint32_t kTagBytes = 8;  // sequence number and type
 
 // The size of a value that takes `bytes` together with its length.
 double ValueSize(double bytes) {
@@ -123,10 +122,11 @@ void MemtableContents::AddMeanSizes(uint64_t entry_bytes,
                                     FastSkipStats* stats) const {
   uint64_t sampled = 0, key_bytes = 0, encoded_bytes = 0;
   const auto take = [&](const char* entry) {
-    const Key key = DecodeKey(entry);
-    const size_t size = key.size + kTagBytes;
-    key_bytes += key.size;
-    encoded_bytes += VarintLength(static_cast<uint32_t>(size)) + size;
+    // The length alone: nothing behind it is read, should it be damaged.
+    uint32_t size;
+    DecodeVarint32(entry, &size);
+    key_bytes += size - std::min(size, kTagBytes);
+    encoded_bytes += VarintLength(size) + size;
     return ++sampled < kSampledKeys;
   };
   if (stats->entries <= kSampledKeys) {

@@ -32,42 +32,45 @@ class TieBreaker {
  public:
   TieBreaker(const Ordering& ordering, int level, const Key& key,
              Neighbours* neighbours)
-      : ordering_(ordering), level_(level), key_(key), near_(*neighbours) {}
+      : ordering_(ordering),
+        level_(level),
+        key_(key),
+        neighbours_(*neighbours) {}
 
   void Add(uint64_t word) {
     const char* const entry = KeyEntryOf(level_, word);
     if (entry == nullptr) {
-      if (!near_.predecessor_compared) SetPredecessor(word, Key());
+      if (!neighbours_.predecessor_compared) SetPredecessor(word, Key());
       return;
     }
     const Key other = DecodeKey(entry);
     const int c = ordering_.CompareTied(other, key_);
     if (c < 0) {
-      if (!near_.predecessor_compared || predecessor_.entry == nullptr ||
+      if (!neighbours_.predecessor_compared || predecessor_.entry == nullptr ||
           ordering_.CompareTied(other, predecessor_) > 0) {
         SetPredecessor(word, other);
       }
-    } else if (!near_.successor_compared ||
+    } else if (!neighbours_.successor_compared ||
                ordering_.CompareTied(other, successor_) < 0) {
-      near_.successor = word;
-      near_.equal = c == 0;
-      near_.successor_compared = true;
+      neighbours_.successor = word;
+      neighbours_.equal = c == 0;
+      neighbours_.successor_compared = true;
       successor_ = other;
     }
   }
 
  private:
   void SetPredecessor(uint64_t word, const Key& key) {
-    near_.predecessor = word;
-    near_.predecessor_compared = true;
+    neighbours_.predecessor = word;
+    neighbours_.predecessor_compared = true;
     predecessor_ = key;
   }
 
   const Ordering& ordering_;
   const int level_;
   const Key& key_;
-  Neighbours& near_;
-  Key predecessor_{}, successor_{};  // of near_; no entry: minus infinity
+  Neighbours& neighbours_;
+  Key predecessor_{}, successor_{};  // of neighbours_; no entry: minus infinity
 };
 
 // Whether one of the words of `slots` has the very key, where keys order by
@@ -189,22 +192,22 @@ void Probe::LocateByDisc(int level, Exact exact) {
     // Compared last, behind others that wait for memory.
     __builtin_prefetch(EntryOf(below));
   }
-  Neighbours& near = visit_.neighbours;
-  near = Neighbours();
+  Neighbours& neighbours = visit_.neighbours;
+  neighbours = Neighbours();
   if (DiscOf(above) == visit_.disc) {
     LocateAmong(SlotsWithDisc(visit_.words, visit_.disc), level);
-    if (!near.successor_compared) {
+    if (!neighbours.successor_compared) {
       above = Scan().nearest(visit_.words, visit_.disc + 1).not_below;
     }
   }
-  if (!near.predecessor_compared && !IsEmpty(below)) {
-    near.predecessor =
+  if (!neighbours.predecessor_compared && !IsEmpty(below)) {
+    neighbours.predecessor =
         WantsPredecessor(exact)
             ? ExtremeOfTies(ordering_, level, visit_.words, below, 1)
             : below;
   }
-  if (!near.successor_compared && !IsEmpty(above)) {
-    near.successor =
+  if (!neighbours.successor_compared && !IsEmpty(above)) {
+    neighbours.successor =
         WantsSuccessor(exact)
             ? ExtremeOfTies(ordering_, level, visit_.words, above, -1)
             : above;
@@ -227,13 +230,13 @@ void Probe::LocateLeftOfTies(int level) {
 // goes to its slot wherever it lies among ties.
 void Probe::LocateEqual(int level) {
   const uint64_t above = visit_.nearest.not_below;
-  Neighbours& near = visit_.neighbours;
-  near = Neighbours();
-  near.predecessor = visit_.nearest.below;
-  near.successor = above;
+  Neighbours& neighbours = visit_.neighbours;
+  neighbours = Neighbours();
+  neighbours.predecessor = visit_.nearest.below;
+  neighbours.successor = above;
   if (DiscOf(above) == visit_.disc) {
-    near.equal = AnyEquals(SlotsWithDisc(visit_.words, visit_.disc), level,
-                           key_, visit_.words);
+    neighbours.equal = AnyEquals(SlotsWithDisc(visit_.words, visit_.disc),
+                                 level, key_, visit_.words);
   }
 }
 
@@ -245,12 +248,12 @@ void Probe::LocateEqual(int level) {
 void Probe::LocateByLabel(int level) {
   constexpr int kFew = std::min(3, Block::kSlots - 1);
   const Words& words = visit_.words;
-  Neighbours& near = visit_.neighbours;
-  near = Neighbours();
+  Neighbours& neighbours = visit_.neighbours;
+  neighbours = Neighbours();
   const uint32_t filled = SlotsFromDisc(words, 0);
   if (__builtin_popcount(filled) <= kFew) {
     LocateAmong(filled, level);
-    near.predecessor_compared = near.successor_compared = true;
+    neighbours.predecessor_compared = neighbours.successor_compared = true;
     return;
   }
   const bool prefetch = footprint_ == Footprint::kExceedsCache;
@@ -272,22 +275,22 @@ void Probe::LocateByLabel(int level) {
     while (end < high && (sorted.ties >> end & 1) != 0) ++end;
     const uint64_t word = sorted.word[middle];
     if (end - begin > 1) {
-      near.predecessor_compared = near.successor_compared = false;
+      neighbours.predecessor_compared = neighbours.successor_compared = false;
       LocateAmong(SlotsWithDisc(words, DiscOf(word)), level);
-      if (near.predecessor_compared) low = end;
-      if (near.successor_compared) high = begin;
+      if (neighbours.predecessor_compared) low = end;
+      if (neighbours.successor_compared) high = begin;
       continue;
     }
     const int c = CompareWord(ordering_, level, word, key_);
     // Selected, not branched to: either way is as likely as the other.
     const bool below = c < 0;
-    near.predecessor = below ? word : near.predecessor;
-    near.successor = below ? near.successor : word;
-    near.equal = below ? near.equal : c == 0;
+    neighbours.predecessor = below ? word : neighbours.predecessor;
+    neighbours.successor = below ? neighbours.successor : word;
+    neighbours.equal = below ? neighbours.equal : c == 0;
     low = below ? middle + 1 : low;
     high = below ? high : middle;
   }
-  near.predecessor_compared = near.successor_compared = true;
+  neighbours.predecessor_compared = neighbours.successor_compared = true;
 }
 
 template <Probe::Purpose purpose>
@@ -304,7 +307,8 @@ inline void Probe::Locate(int level, Exact exact) {
   }
 }
 
-// Whether the right neighbour owns the key, by discriminators where they tell.
+// Whether the right neighbour owns the key, by discriminators where they
+// decide.
 inline bool Probe::BelongsRight() const {
   if (IsEmpty(visit_.next)) return false;
   const uint32_t fence = DiscOf(visit_.next);
@@ -332,26 +336,28 @@ inline bool Probe::AnyMoved(int level) const {
 // is unknown. False means that the comparator does not order by digests. Sets
 // `equal` when the successor turns out to equal the key.
 bool Probe::PlaceHolds(const Block& block) {
-  Neighbours& near = visit_.neighbours;
-  if (near.equal) return true;
+  Neighbours& neighbours = visit_.neighbours;
+  if (neighbours.equal) return true;
   const bool in_block =
-      !IsEmpty(near.successor) &&
-      !IsMoved(ordering_, block.level, near.successor, visit_.next);
+      !IsEmpty(neighbours.successor) &&
+      !IsMoved(ordering_, block.level, neighbours.successor, visit_.next);
   if (!in_block) {
     if (!IsEmpty(visit_.next) &&
         ordering_.Compare(BlockOf(visit_.next)->lower_bound, key_) <= 0) {
       return false;
     }
-  } else if (!near.successor_compared) {
-    const int c = CompareWord(ordering_, block.level, near.successor, key_);
+  } else if (!neighbours.successor_compared) {
+    const int c =
+        CompareWord(ordering_, block.level, neighbours.successor, key_);
     if (c < 0) return false;
     // An equal entry under another discriminator: one that has a label, or
     // other bytes that the comparator calls equal.
-    near.equal = c == 0;
+    neighbours.equal = c == 0;
   }
-  if (IsEmpty(near.predecessor)) return near.equal || block.is_head();
-  return near.predecessor_compared ||
-         CompareWord(ordering_, block.level, near.predecessor, key_) < 0;
+  if (IsEmpty(neighbours.predecessor))
+    return neighbours.equal || block.is_head();
+  return neighbours.predecessor_compared ||
+         CompareWord(ordering_, block.level, neighbours.predecessor, key_) < 0;
 }
 
 template <Probe::Purpose purpose>
@@ -406,9 +412,10 @@ Probe::Outcome Probe::VisitForInsert(const Block& block, uint64_t fence) {
 
 uint32_t Probe::DiscForInsert() const {
   if (visit_.by_digest) return visit_.disc;
-  const Neighbours& near = visit_.neighbours;
-  const uint64_t above = IsEmpty(near.successor) ? visit_.next : near.successor;
-  return LabelBetween(DiscOf(near.predecessor), DiscOf(above));
+  const Neighbours& neighbours = visit_.neighbours;
+  const uint64_t above =
+      IsEmpty(neighbours.successor) ? visit_.next : neighbours.successor;
+  return LabelBetween(DiscOf(neighbours.predecessor), DiscOf(above));
 }
 
 }  // namespace fastskip

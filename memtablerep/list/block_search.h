@@ -2,7 +2,7 @@
 //
 // A key's place in one block. Everything here works on a copy of the block's
 // words and on headers, which never change; the only atomic accesses are the
-// loads that make the copy.
+// loads that make the copy, and those of `next` before and after it.
 //
 // Probe is the one way to visit a block: inserts, posts, lookups, seeks and the
 // descents above them differ in what they need to see, not in how they look.
@@ -54,20 +54,20 @@ struct Neighbours {
 // What one visit saw of a block.
 struct Visit {
   uint64_t next = kNoNext;
-  bool by_digest = false;  // the search went by `disc`
+  bool by_digest = false;  // the search used `disc`
   uint32_t disc = 0;
   Words words;
-  Nearest nearest;  // to the ties of `disc`, where the search went by it
+  Nearest nearest;  // to the ties of `disc`, where it was used
   Neighbours neighbours;
 };
 
-// Whether the right neighbour that `next` names, if any, leaves `key` to the
+// Whether the right neighbour that `next` leads to, if any, leaves `key` to the
 // block, by comparison.
 bool NextIsAbove(const Ordering& ordering, uint64_t next, const Key& key,
                  Bound bound);
 
 // Whether `word` of a block of `level` lies at or above the lower bound of the
-// right neighbour that `next` names.
+// right neighbour that `next` leads to.
 bool IsMoved(const Ordering& ordering, int level, uint64_t word, uint64_t next);
 
 // The search of one key, block by block. `ordering` and `key` outlive it.

@@ -79,14 +79,14 @@ BlockSkipList::Position BlockSkipList::DescendByComparing(Probe* probe,
 
 // Where a descent goes on from the block that `probe` has visited.
 BlockSkipList::Position BlockSkipList::ChildOf(const Probe& probe) {
-  const Neighbours& near = probe.neighbours();
-  if (near.equal && probe.bound() == Bound::kNotAbove) {
-    return {BlockOf(near.successor), kNoWord};
+  const Neighbours& neighbours = probe.neighbours();
+  if (neighbours.equal && probe.bound() == Bound::kNotAbove) {
+    return {BlockOf(neighbours.successor), kNoWord};
   }
-  if (IsEmpty(near.predecessor)) {  // by misleading digests
-    return {BlockOf(near.successor), near.successor};
+  if (IsEmpty(neighbours.predecessor)) {  // by misleading digests
+    return {BlockOf(neighbours.successor), neighbours.successor};
   }
-  return {BlockOf(near.predecessor), near.successor};
+  return {BlockOf(neighbours.predecessor), neighbours.successor};
 }
 
 }  // namespace fastskip

@@ -38,7 +38,7 @@ class BlockSkipList::Sample {
 uint64_t BlockSkipList::CountChildren(const Ordering& ordering, int level,
                                       const Key& from, const Key& to,
                                       Sample* sample) const {
-  Probe probe(ordering, from, CurrentFootprint());
+  Probe probe(ordering, from, Footprint::kFitsCache);
   Route route;
   const Block* block = CurrentHead(Descend(&probe, level, &route).block);
   uint64_t count = 0;

@@ -59,7 +59,7 @@ void BlockSkipList::Iterator::Load(const Block* block) {
   watched_ = watch_ < 0 ? kNoWord : words.slot[watch_];
   Sort(ordering, 0, words, &view_);
   if (!IsEmpty(next)) {
-    // What has moved stands last.
+    // Moved entries come last.
     while (view_.count > 0 &&
            IsMoved(ordering, 0, view_.word[view_.count - 1], next)) {
       --view_.count;

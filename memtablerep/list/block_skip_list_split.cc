@@ -12,7 +12,7 @@
 namespace fastskip {
 
 // What happens to a full block: it is appended to, or split. Returns the block
-// that holds the new word then; null when the insert has to look again.
+// that holds the new word then; null when the insert must retry.
 Block* BlockSkipList::AddToFull(const Insertion& insertion, const Probe& probe,
                                 Block* full, End* end) {
   const Visit& visit = probe.visit();
@@ -148,7 +148,7 @@ Block* BlockSkipList::RelinkLeftmostChild(Block* parent) {
 }
 
 // Empties the slots of `block` whose entries, of `words`, have moved to its
-// neighbour, which `next` names. Any thread may do it for any other: each slot
+// neighbour, where `next` leads. Any thread may do it for any other: each slot
 // is cleared once, from the very word seen.
 void BlockSkipList::ClearMoved(const Ordering& ordering, Block* block,
                                const Words& words, uint64_t next,

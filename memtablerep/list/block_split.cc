@@ -43,7 +43,7 @@ bool Ascends(const Visit& visit, int level, const SortedWords& sorted, int last,
   return true;
 }
 
-// Gives `block` the right neighbour that `next` names, if any, under `disc`.
+// Gives `block` the right neighbour that `next` leads to, if any, under `disc`.
 void SetNeighbour(Block* block, uint32_t disc, uint64_t next) {
   if (!IsEmpty(next)) block->next.Init(MakeWord(disc, BlockOf(next)));
 }

@@ -2,7 +2,8 @@
 //
 // Where a full block is cut, and what its right half holds. Policy alone: these
 // functions read a copy of the block's words and the entries' keys, and write
-// to blocks that nobody else knows of yet. block_skip_list.cc publishes them.
+// to blocks that nobody else knows of yet. block_skip_list_split.cc publishes
+// them.
 #pragma once
 
 #include <cstdint>
@@ -94,7 +95,7 @@ class FullBlock {
 // run that ascends there: then it is appended, and the block stays full.
 bool AscendsBelowNext(const Visit& visit, int level, const Key& key);
 
-// What `visit`, of a full block, tells an append of a key with `disc`.
+// What an append of a key with `disc` needs of `visit`, of a full block.
 AppendPoint AppendPointOf(const Visit& visit, uint32_t disc);
 
 // The entry that, together with the new key, shows the scale of what is
@@ -103,7 +104,7 @@ const char* ScaleOfAppend(const Block& left, const AppendPoint& point);
 
 // Whether the digests of a new block between `block`, which is full, and `next`
 // are inverted: as those of these two are. Where the comparator is not known,
-// the first block of the list, which has labels, tells by its least and
+// the first block of the list, which has labels, decides by its least and
 // greatest entries.
 bool IsReverse(const Ordering& ordering, const Block& block, uint64_t next,
                const char* least, const char* greatest);

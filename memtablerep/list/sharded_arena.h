@@ -20,10 +20,10 @@
 //      belongs to exactly one allocation.
 //   2. A cursor changes only by a CAS from the very state in which the request
 //      was seen to fit: allocations never overlap.
-//   3. A shard's word names the chunk in use; it only ever moves on to a chunk
-//      not used before, which names the old one as `older`. A chunk that loses
-//      the race to be installed is parked for the next refill; one that is
-//      parked already, or too small for that refill, is forgotten until the
+//   3. A shard's word points to the chunk in use; it only ever moves on to one
+//      not used before, which points to the old one as `older`. A chunk that
+//      loses the race to be installed is parked for the next refill; one that
+//      is parked already, or too small for that refill, is forgotten until the
 //      source goes. (Refills are rare, lost races among them rarer.)
 //   4. RocksDB counts the unused tail of a chunk as used when it decides to
 //      flush. So until kPiecemeal bytes are reserved each request gets memory

@@ -7,9 +7,11 @@
 //   StepAtomic     what the lock-free protocols of list and arena are made of.
 //                  A test build (FASTSKIP_TEST_STEPS) calls FastskipTestStep()
 //                  before each access: there a scheduler may switch threads.
-//   RelaxedAtomic  counts, sizes and flags from which nothing else follows: no
-//                  other memory is read because of their values, so a stale
-//                  one makes a figure or a hint late, and relaxed is enough.
+//   RelaxedAtomic  counts, sizes, flags, and pointers to constants: nothing
+//   that
+//                  another thread wrote is read because of their values, so a
+//                  stale one makes a figure or a hint late, and relaxed is
+//                  enough.
 //
 // In a product build both are std::atomic and nothing else.
 #pragma once
@@ -54,7 +56,7 @@ class StepAtomic {
     return value_.compare_exchange_strong(expected, desired,
                                           std::memory_order_relaxed);
   }
-  // May fail without reason, and tells what it saw: for loops.
+  // May fail without reason, and returns what it saw: for loops.
   bool ReplaceWeakRelaxed(T* expected, T desired) {
     Step();
     return value_.compare_exchange_weak(*expected, desired,
