@@ -13,6 +13,8 @@ LLVM_MAJOR=14         # Debian 12's: another one formats and warns differently
 SHELLCHECK_MINOR=0.9
 MAX_LINES=600
 LINT=$FASTSKIP_ROOT/build/lint
+# For all checkouts, as ccache's.
+PASSED=${XDG_CACHE_HOME:-${HOME:-$LINT}/.cache}/fastskip/lint
 PARTS="lines format shell tidy"
 SKIPPED=77
 
@@ -29,8 +31,8 @@ usage: tests/lint.sh [part...]
 
 All of them by default. Needs the major versions of Debian 12: clang-format and
 clang-tidy $LLVM_MAJOR, shellcheck $SHELLCHECK_MINOR; with others nothing is checked, and the exit
-status is $SKIPPED. What clang-tidy passed is remembered in build/lint/passed, by the
-content of what it depends on.
+status is $SKIPPED. What clang-tidy passed is remembered below ~/.cache/fastskip/lint,
+by the content of what it depends on: a first run takes some minutes.
 END
 }
 
@@ -109,9 +111,10 @@ write_commands() {
 common_key() {
   {
     clang-tidy --version
-    cat .clang-tidy "$LINT/compile_commands.json"
+    cat .clang-tidy
+    sed "s#$FASTSKIP_ROOT#.#g" "$LINT/compile_commands.json"
     sources '*.h' | xargs sha256sum
-    sha256sum "$LINT"/cmake/include/fastskip/*.h
+    cat "$LINT"/cmake/include/fastskip/*.h
     dpkg-query -W librocksdb-dev libgflags-dev 'libstdc++-*-dev' 2>/dev/null ||
       true
   } | sha256sum
@@ -121,7 +124,7 @@ common_key() {
 # none.
 tidy_file() {
   local passed output
-  passed=$LINT/passed/$({ echo "$1 $2"; cat "$2"; } | sha256sum | cut -c1-40)
+  passed=$PASSED/$({ echo "$1 $2"; cat "$2"; } | sha256sum | cut -c1-40)
   [ ! -e "$passed" ] || return 0
   if output=$(clang-tidy -p "$LINT" --quiet "$2" 2>&1); then
     : >"$passed"
@@ -135,10 +138,10 @@ check_tidy() {
   local key
   write_commands || return 1
   key=$(common_key)
-  mkdir -p "$LINT/passed"
-  find "$LINT/passed" -type f -mtime +30 -delete
+  mkdir -p "$PASSED"
+  find "$PASSED" -type f -mtime +30 -delete
   export -f tidy_file
-  export LINT
+  export LINT PASSED
   # rocksdb_objects.cc needs RocksDB's source tree.
   sources '*.cc' | grep -E '^(memtablerep|plugin|tools)/' |
     grep -v /rocksdb_objects.cc |
