@@ -354,8 +354,9 @@ bool Probe::PlaceHolds(const Block& block) {
     // other bytes that the comparator calls equal.
     neighbours.equal = c == 0;
   }
-  if (IsEmpty(neighbours.predecessor))
+  if (IsEmpty(neighbours.predecessor)) {
     return neighbours.equal || block.is_head();
+  }
   return neighbours.predecessor_compared ||
          CompareWord(ordering_, block.level, neighbours.predecessor, key_) < 0;
 }
