@@ -4,6 +4,7 @@
 
 #include "db/memtable.h"
 #include "memory/concurrent_arena.h"
+#include "util/coding.h"
 
 namespace fastskip {
 namespace bench {
@@ -25,6 +26,12 @@ std::unique_ptr<rdb::MemTableRep::KeyComparator> NewMemTableComparator(
   return std::make_unique<rdb::MemTable::KeyComparator>(
       rdb::InternalKeyComparator(user));
 }
+
+// RocksDB's public MemTableRep::KeyComparator calls this function, which is
+// inline in an internal header: a release librocksdb.a has no copy of it for
+// programs that see public headers alone.
+__attribute__((used)) rdb::Slice (*const kLengthPrefixedSlice)(const char*) =
+    &rdb::GetLengthPrefixedSlice;
 
 }  // namespace bench
 }  // namespace fastskip
