@@ -46,8 +46,7 @@ Status FastSkipListIterator::PrevAndValidate(bool allow_data_in_errors) {
 Status FastSkipListIterator::SeekAndValidate(const Slice& internal_key,
                                              const char* memtable_key,
                                              bool allow_data_in_errors) {
-  ReadChecks checks;
-  checks.show_keys = allow_data_in_errors;
+  const ReadChecks checks{true, allow_data_in_errors, nullptr};
   return cursor_.Seek(Target(internal_key, memtable_key), checks);
 }
 
@@ -55,10 +54,8 @@ Status FastSkipListIterator::SeekAndValidate(
     const Slice& internal_key, const char* memtable_key,
     bool allow_data_in_errors, bool detect_key_out_of_order,
     const compat::EntryCheck& entry_check) {
-  ReadChecks checks;
-  checks.order = detect_key_out_of_order;
-  checks.show_keys = allow_data_in_errors;
-  checks.entry_check = &entry_check;
+  const ReadChecks checks{detect_key_out_of_order, allow_data_in_errors,
+                          &entry_check};
   return cursor_.Seek(Target(internal_key, memtable_key), checks);
 }
 

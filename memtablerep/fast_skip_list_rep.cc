@@ -91,8 +91,7 @@ void FastSkipListRep::Get(const LookupKey& key, void* arg,
 Status FastSkipListRep::GetAndValidate(const LookupKey& key, void* arg,
                                        EntryCallback callback,
                                        bool allow_data_in_errors) {
-  ReadChecks checks;
-  checks.show_keys = allow_data_in_errors;
+  const ReadChecks checks{true, allow_data_in_errors, nullptr};
   return GetChecked(ValidatingCursor(list_, &comparator_),
                     compat::EncodedLookupKey(key), arg, callback, checks);
 }
@@ -102,10 +101,8 @@ Status FastSkipListRep::GetAndValidate(const LookupKey& key, void* arg,
                                        bool allow_data_in_errors,
                                        bool detect_key_out_of_order,
                                        const compat::EntryCheck& entry_check) {
-  ReadChecks checks;
-  checks.order = detect_key_out_of_order;
-  checks.show_keys = allow_data_in_errors;
-  checks.entry_check = &entry_check;
+  const ReadChecks checks{detect_key_out_of_order, allow_data_in_errors,
+                          &entry_check};
   return GetChecked(ValidatingCursor(list_, &comparator_),
                     compat::EncodedLookupKey(key), arg, callback, checks);
 }
@@ -117,10 +114,8 @@ Status FastSkipListRep::MultiGet(size_t num_keys, const char* const* keys,
                                  bool allow_data_in_errors,
                                  bool detect_key_out_of_order,
                                  const compat::EntryCheck& entry_check) {
-  ReadChecks checks;
-  checks.order = detect_key_out_of_order;
-  checks.show_keys = allow_data_in_errors;
-  checks.entry_check = &entry_check;
+  const ReadChecks checks{detect_key_out_of_order, allow_data_in_errors,
+                          &entry_check};
   const bool checked = detect_key_out_of_order || entry_check != nullptr;
   for (size_t i = 0; i < num_keys; ++i) {
     if (!checked) {
