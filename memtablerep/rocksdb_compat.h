@@ -12,12 +12,17 @@
 #include <cstring>
 #include <functional>
 #include <new>
+#include <string>
 
 #include "rocksdb/comparator.h"
 #include "rocksdb/memtablerep.h"
 #include "rocksdb/rocksdb_namespace.h"
 #include "rocksdb/status.h"
 #include "rocksdb/version.h"
+#include "vtable_symbol.h"
+
+#define FASTSKIP_STRING_OF(x) #x
+#define FASTSKIP_STRING(x) FASTSKIP_STRING_OF(x)
 
 #define FASTSKIP_ROCKSDB_AT_LEAST(major, minor) \
   (ROCKSDB_MAJOR > (major) ||                   \
@@ -200,11 +205,69 @@ inline const char* EncodedLookupKey(const ROCKSDB_NAMESPACE::LookupKey& key) {
   return LookupKeyReader().Read(key);
 }
 
-// Public headers do not show which user comparator this one wraps.
+// Whether the library that runs is of these headers' version, and that is one
+// whose MemTable::KeyComparator was looked at.
+inline bool LayoutIsKnown() {
+  static const bool known = [] {
+    const std::string headers = std::to_string(ROCKSDB_MAJOR) + "." +
+                                std::to_string(ROCKSDB_MINOR) + ".";
+    const std::string library = ROCKSDB_NAMESPACE::GetRocksVersionAsString();
+    return FASTSKIP_ROCKSDB_AT_LEAST(7, 8) &&
+           !FASTSKIP_ROCKSDB_AT_LEAST(11, 10) &&
+           library.compare(0, headers.size(), headers) == 0;
+  }();
+  return known;
+}
+
+// Whether `comparator` orders some user keys as `user_comparator` does, and
+// versions of one key newest first.
+inline bool OrdersLike(
+    const ROCKSDB_NAMESPACE::Comparator& user_comparator,
+    const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator& comparator) {
+  static const char* const kUserKeys[] = {"", "a", "ab", "b", "\x80\xFF"};
+  const auto entry = [](const std::string& user_key, char sequence) {
+    // Length, user key, tag: see list/key.h.
+    std::string bytes(1, static_cast<char>(user_key.size() + 8));
+    bytes += user_key;
+    bytes += '\1';
+    bytes += sequence;
+    bytes.append(6, '\0');
+    return bytes;
+  };
+  for (const char* const a : kUserKeys) {
+    for (const char* const b : kUserKeys) {
+      const int c = user_comparator.Compare(a, b);
+      const int keys = comparator(entry(a, 5).c_str(), entry(b, 5).c_str());
+      const int newer = comparator(entry(a, 6).c_str(), entry(b, 5).c_str());
+      if ((c < 0) != (keys < 0) || (c > 0) != (keys > 0) ||
+          (newer < 0) != (c <= 0)) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+// The same as in tree, where it is as sure. Public headers do not show which
+// user comparator this one wraps; MemTable::KeyComparator does, in a layout
+// that has not changed from 7.8 to 11.9: its vtable pointer, then an
+// InternalKeyComparator, which is a vtable pointer and the user comparator.
+// That word is read only in an object whose vtable is that class's by its
+// symbol in the library, in a version that was looked at; and believed only if
+// it is the very address of `user_comparator`, and the order is that one's.
+// Where symbols are hidden the answer is false.
 inline bool IsKnownToWrap(
-    const ROCKSDB_NAMESPACE::Comparator*,
-    const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator&) {
-  return false;
+    const ROCKSDB_NAMESPACE::Comparator* user_comparator,
+    const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator& comparator) {
+  if (!LayoutIsKnown() ||
+      !HasVtableOf(&comparator, {FASTSKIP_STRING(ROCKSDB_NAMESPACE), "MemTable",
+                                 "KeyComparator"})) {
+    return false;
+  }
+  const void* words[3];
+  std::memcpy(words, static_cast<const void*>(&comparator), sizeof(words));
+  return words[2] == static_cast<const void*>(user_comparator) &&
+         OrdersLike(*user_comparator, comparator);
 }
 
 #endif  // FASTSKIP_IN_TREE
