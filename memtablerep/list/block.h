@@ -7,11 +7,12 @@
 //   byte   0  next         word: the right neighbour, under the discriminator
 //                          of its lower bound in *this* block; kNoNext at the
 //                          end of the level
-//          8  base         64 bits, of the encoding
-//         16  lower_bound  entry: the least key that the block may hold. A
-//                          head has none: here it holds a key with the prefix
-//         24  prefix       32 bits, of the encoding
-//         28  shift, kind, level, flags
+//          8  base         64 bits, of the cut
+//         16  lower_bound  48 bits, an entry: the least key that the block may
+//                          hold. A head has none: here it is null, or one that
+//                          the head once began with. level, flags
+//         24  encoding     48 bits; null: the block has labels. shift, of the
+//                          cut
 //         32  slots        28 words, in no order
 //
 //   word      discriminator (16 bits) | address (48 bits)
@@ -77,52 +78,63 @@ inline Block* BlockOf(uint64_t word) {
 struct alignas(64) Block {
   static constexpr int kSlots = kBlockSlots;
   enum Flags : uint8_t {
-    kHead = 1,          // leftmost of its level
-    kVerifyPrefix = 2,  // Encoding::verify_prefix
+    kHead = 1,  // leftmost of its level
     // Of the entries that moved here out of the left neighbour only the lower
     // bound has its discriminator there: which of the ties have moved need not
     // be compared.
-    kLowerBoundUntied = 4,
-    kReverse = 8,  // Encoding::reverse
+    kLowerBoundUntied = 2,
+    kReverse = 4,  // greater bytes come first
   };
 
   StepAtomic<uint64_t> next{kNoNext};
-  uint64_t base = 0;
-  const char* lower_bound = nullptr;
-  uint32_t prefix = 0;
-  uint8_t shift = 0;
-  Encoding::Kind kind = Encoding::Kind::kLabels;
-  uint8_t level = 0;
-  uint8_t flags = 0;
+
+ private:
+  uint64_t base_ = 0;
+  uint64_t lower_bound_ : 48;
+  uint64_t level_ : 8;
+  uint64_t flags_ : 8;
+  uint64_t encoding_ : 48;
+  uint64_t shift_ : 16;
+
+ public:
   StepAtomic<uint64_t> slots[kSlots];
 
-  Block() {
+  explicit Block(int level = 0, uint8_t flags = 0)
+      : lower_bound_(0),
+        level_(static_cast<uint8_t>(level)),
+        flags_(flags),
+        encoding_(0),
+        shift_(0) {
     for (auto& slot : slots) slot.Init(kNoNext);
   }
 
-  bool is_head() const { return (flags & kHead) != 0; }
-  bool is_reverse() const { return (flags & kReverse) != 0; }
-  bool verifies_prefix() const { return (flags & kVerifyPrefix) != 0; }
-
-  Encoding encoding() const {
-    Encoding e;
-    e.base = base;
-    e.prefix = prefix;
-    e.shift = shift;
-    e.kind = kind;
-    e.reverse = is_reverse();
-    e.verify_prefix = verifies_prefix();
-    return e;
+  int level() const { return static_cast<int>(level_); }
+  const char* lower_bound() const {
+    return reinterpret_cast<const char*>(lower_bound_);
   }
-  // REQUIRES: the block is not published yet
-  void SetEncoding(const Encoding& e) {
-    base = e.base;
-    prefix = e.prefix;
-    shift = e.shift;
-    kind = e.kind;
-    flags &= static_cast<uint8_t>(~(kReverse | kVerifyPrefix));
-    if (e.reverse) flags |= kReverse;
-    if (e.verify_prefix) flags |= kVerifyPrefix;
+  // Null: the discriminators are labels.
+  const Encoding* encoding() const {
+    return reinterpret_cast<const Encoding*>(encoding_);
+  }
+  // An entry that has the prefix. REQUIRES: there is an encoding
+  const char* holder() const { return HolderOf(*encoding(), lower_bound()); }
+  Cut cut() const { return Cut{base_, static_cast<uint8_t>(shift_)}; }
+  bool has_labels() const { return encoding_ == 0; }
+  bool is_head() const { return (flags_ & kHead) != 0; }
+  bool is_reverse() const { return (flags_ & kReverse) != 0; }
+  bool is_lower_bound_untied() const {
+    return (flags_ & kLowerBoundUntied) != 0;
+  }
+
+  // REQUIRES of the next three: the block is not published yet
+  void SetFlag(Flags flag) { flags_ = static_cast<uint8_t>(flags_ | flag); }
+  void SetLowerBound(const char* entry) {
+    lower_bound_ = reinterpret_cast<uintptr_t>(entry) & kAddressMask;
+  }
+  void SetEncoding(const Encoding* encoding, const Cut& cut) {
+    encoding_ = reinterpret_cast<uintptr_t>(encoding) & kAddressMask;
+    base_ = cut.base;
+    shift_ = cut.shift;
   }
 
   // Puts `desired` where `expected` is in slot `i`; false when it is not.
@@ -152,18 +164,16 @@ inline bool IsReplaced(uint64_t next) {
 inline const char* KeyEntryOf(int level, uint64_t word) {
   if (level == 0) return EntryOf(word);
   const Block* child = BlockOf(word);
-  return child->is_head() ? nullptr : child->lower_bound;
+  return child->is_head() ? nullptr : child->lower_bound();
 }
 
-// The discriminator of `key` in `block`. REQUIRES: the kind is not kLabels
-FASTSKIP_ALWAYS_INLINE uint32_t DiscOfKey(const Block& block, const Key& key,
-                                          bool has_prefix) {
-  return DiscOfKey(block.encoding(), block.lower_bound, key, has_prefix);
+// The discriminator of `key` in `block`. REQUIRES: it has an encoding
+FASTSKIP_ALWAYS_INLINE uint32_t DiscOfKey(const Block& block, const Key& key) {
+  return block.cut().DiscOf(DigestOf(*block.encoding(), block.holder(), key));
 }
 
 static_assert(kBlockSlots != 28 || sizeof(Block) == 256,
               "a block is four cache lines");
-static_assert(offsetof(Block, slots) == 32, "the header is half a cache line");
 static_assert(sizeof(StepAtomic<uint64_t>) == sizeof(uint64_t),
               "a vector load sees words alone");
 

@@ -5,108 +5,116 @@ namespace fastskip {
 
 namespace {
 
-using Kind = Encoding::Kind;
+enum class Side : uint8_t { kBelow, kAbove };
 
-// `span` scaled to leave head room for keys beyond those seen.
-uint64_t HeadRoom(uint64_t span) {
-  constexpr uint64_t kTimes = 64;
-  return span > UINT64_MAX / kTimes ? UINT64_MAX : span * kTimes;
-}
-
-// Bytes, or decimal digits, that head room may add in front of those that keys
-// differ in.
-constexpr size_t kCarry = 2;
-
-// From this span on, eight bytes from the start of the key resolve enough; a
-// prefix would only have to be compared.
-constexpr uint64_t kWideSpan = uint64_t{1} << 24;
-
-bool AllHaveDigits(const NewBlockKeys& keys, size_t offset) {
-  bool all =
-      HasDigits(keys.scale_low, offset) && HasDigits(keys.scale_high, offset);
-  for (int i = 0; all && i < keys.count; ++i) {
-    all = HasDigits(keys.keys[i], offset);
+// Where a key leaves the constant bytes of the window's first `size` bytes;
+// `size` when it does not. REQUIRES: eight bytes can be read behind these.
+FASTSKIP_ALWAYS_INLINE size_t LeavesConstants(const Encoding& encoding,
+                                              const char* window, size_t size) {
+  for (size_t i = 0; i * 8 < size; ++i) {
+    const uint64_t differs =
+        (LoadLittleEndian64(window + i * 8) ^ encoding.expected[i]) &
+        encoding.constant[i];
+    if (differs != 0) {
+      const size_t at =
+          i * 8 + static_cast<size_t>(__builtin_ctzll(differs)) / 8;
+      return std::min(at, size);
+    }
   }
-  return all;
+  return size;
 }
 
-// Whether keys may come in that lie outside of what is seen of the range now.
-bool ReachesBeyond(const NewBlockKeys& keys) { return keys.open || keys.head; }
-
-// The key that holds the prefix of the new block: its lower bound. In a fresh
-// head, which has none, the fence does.
-const Key& HolderOf(const NewBlockKeys& keys) {
-  return keys.count > 0 ? keys.keys[0] : *keys.fence;
+// What a key that leaves in front of digit `i` adds to its digest.
+FASTSKIP_ALWAYS_INLINE uint64_t Rest(const Encoding& encoding, int i,
+                                     Side side) {
+  return side == Side::kBelow ? 0 : encoding.DigestsFrom(i) - 1;
 }
 
-// Chooses digest and prefix; false when no eight bytes resolve the scale.
-bool ChooseDigest(const NewBlockKeys& keys, Encoding* encoding, uint64_t* low,
-                  uint64_t* high) {
-  const Key& a = keys.scale_low;
-  const Key& z = keys.scale_high;
-  const auto choose = [&](Kind kind, size_t prefix) {
-    encoding->kind = kind;
-    encoding->prefix = static_cast<uint32_t>(prefix);
-    *low = DigestOf(*encoding, a);
-    *high = DigestOf(*encoding, z);
-    return *low < *high;
-  };
-  if (SameUserKey(a, z)) return choose(Kind::kSequence, a.size);
-  const size_t common = CommonPrefix(a, z);
-  // Keys outside, within reach of head room, have to share the prefix too: it
-  // ends before what a carry into them would change.
-  size_t carry = ReachesBeyond(keys) ? std::min(common, kCarry) : 0;
-  const size_t bytes = common - carry;
-  const size_t shorter = std::min(a.size, z.size);
-  // Not beyond the end of keys that differ in their last bytes only.
-  size_t digits = shorter < common + 8 && shorter >= 8 ? shorter - 8 : common;
-  while (carry > 0 && !HasDigits(a, std::min(digits, common - carry))) --carry;
-  digits = std::min(digits, common - carry);
-  if (AllHaveDigits(keys, digits)) return choose(Kind::kDigits, digits);
-  if (choose(Kind::kBytes, 0) && *high - *low >= kWideSpan) return true;
-  return choose(Kind::kBytes, bytes);
-}
-
-// Sets base and shift so that the digests `low` to `high`, and head room where
-// keys may come in beyond them, spread over the discriminators.
-void FitDiscriminators(const NewBlockKeys& keys, uint64_t low, uint64_t high,
-                       Encoding* encoding) {
-  const uint64_t room = HeadRoom(high - low);
-  if (keys.count == 0) high = low;  // up to the fence, which is scale_low
-  if (keys.open) high += std::min(room, UINT64_MAX - high);
-  if (keys.head) low -= std::min(room, low);
-  encoding->base = low;
-  encoding->shift = static_cast<uint8_t>(ShiftForSpan(high - low));
-  // Between its lower bound and its fence all keys share what those two share;
-  // a key of an open range may be any.
-  encoding->verify_prefix = ReachesBeyond(keys);
-}
-
-// The discriminators of words and fence. False when they decrease along the
-// keys, or tie too much.
-bool Encode(const NewBlockKeys& keys, const Encoding& encoding,
-            int most_comparisons, uint32_t* discs, uint32_t* fence_disc) {
-  const char* const holder = HolderOf(keys).entry;
-  TieCost ties;
-  for (int i = 0; i < keys.count; ++i) {
-    discs[i] = DiscOfKey(encoding, holder, keys.keys[i], false);
-    if (i > 0 && discs[i - 1] > discs[i]) return false;
-    ties.Add(discs[i]);
+FASTSKIP_ALWAYS_INLINE uint64_t LastDigit(const Encoding& encoding,
+                                          const Key& key) {
+  if (encoding.sequences == 1) return 0;
+  uint64_t age = 0;
+  if (key.sequence < encoding.newest) {
+    age = std::min((encoding.newest - key.sequence) >> encoding.sequence_shift,
+                   encoding.sequences - 1);
   }
-  if (keys.fence != nullptr) {
-    *fence_disc = DiscOfKey(encoding, holder, *keys.fence, false);
-    if (keys.count > 0 && discs[keys.count - 1] > *fence_disc) return false;
+  return encoding.reverse ? encoding.sequences - 1 - age : age;
+}
+
+// The digest of a key that has the prefix, where greater bytes come last.
+FASTSKIP_ALWAYS_INLINE uint64_t ForwardDigest(const Encoding& encoding,
+                                              const Key& key, bool* exits) {
+  const auto* const window =
+      reinterpret_cast<const unsigned char*>(key.data) + encoding.prefix;
+  const size_t have = key.size - encoding.prefix;
+  const size_t seen = std::min(have, size_t{encoding.length});
+  const size_t stop =
+      LeavesConstants(encoding, key.data + encoding.prefix, seen);
+  *exits = true;
+  uint64_t digest = 0;
+  int i = 0;
+  for (; i < encoding.digits && encoding.digit[i].at < stop; ++i) {
+    const Digit& digit = encoding.digit[i];
+    const uint32_t byte = window[digit.at];
+    const int range = byte >= digit.least[1] ? 1 : 0;
+    const uint32_t rank = byte - digit.least[range];
+    const uint64_t first = digit.first[range];
+    if (rank > digit.width[range]) {
+      return byte < digit.least[range]
+                 ? digest + first * digit.weight
+                 : digest + (first + digit.width[range] + 1) * digit.weight - 1;
+    }
+    digest += (rank + first) * digit.weight;
   }
-  return !ties.Above(most_comparisons);
+  if (stop < seen) {
+    const auto expected = static_cast<unsigned char>(
+        encoding.expected[stop / 8] >> (8 * (stop % 8)));
+    return digest + Rest(encoding, i,
+                         window[stop] < expected ? Side::kBelow : Side::kAbove);
+  }
+  const bool ends = have == encoding.length ||
+                    (i < encoding.digits && encoding.digit[i].at == have &&
+                     encoding.digit[i].end);
+  if (!ends) {
+    return digest + Rest(encoding, i,
+                         have < encoding.length ? Side::kBelow : Side::kAbove);
+  }
+  *exits = false;
+  return digest + LastDigit(encoding, key);
+}
+
+int ComparePrefix(const Encoding& encoding, const char* holder,
+                  const Key& key) {
+  return encoding.prefix == 0
+             ? 0
+             : ComparePrefix(key, DecodeKey(holder), encoding.prefix);
 }
 
 }  // namespace
 
-bool HolderHasPrefix(const Encoding& encoding, const Key& holder,
-                     const Key& sample) {
-  return encoding.kind == Kind::kSequence
-             ? CompareUserKeyBytes(holder, sample) == 0
-             : ComparePrefix(holder, sample, encoding.prefix) == 0;
+uint64_t DigestOf(const Encoding& encoding, const char* holder,
+                  const Key& key) {
+  const int c = ComparePrefix(encoding, holder, key);
+  if (c != 0) return (c < 0) == encoding.reverse ? encoding.greatest : 0;
+  bool exits;
+  const uint64_t digest = ForwardDigest(encoding, key, &exits);
+  return encoding.reverse ? encoding.greatest - digest : digest;
+}
+
+bool Covers(const Encoding& encoding, const char* holder, const Key& key) {
+  if (ComparePrefix(encoding, holder, key) != 0) return false;
+  // Where keys end matters for the last digit alone.
+  const size_t covered = size_t{encoding.prefix} + encoding.length;
+  if (encoding.sequences == 1 && key.size > covered) {
+    Key shorter = key;
+    shorter.size = covered;
+    bool exits;
+    ForwardDigest(encoding, shorter, &exits);
+    return !exits;
+  }
+  bool exits;
+  ForwardDigest(encoding, key, &exits);
+  return !exits;
 }
 
 void TieCost::Add(uint32_t disc) {
@@ -116,43 +124,10 @@ void TieCost::Add(uint32_t disc) {
   ++count_;
 }
 
-bool PlanDigests(const NewBlockKeys& keys, int most_comparisons,
-                 Encoding* encoding, uint32_t* discs, uint32_t* fence_disc) {
-  Encoding planned = *encoding;
-  uint64_t low = 0;
-  uint64_t high = 0;
-  if (!ChooseDigest(keys, &planned, &low, &high) ||
-      !HolderHasPrefix(planned, HolderOf(keys), keys.scale_low)) {
-    return false;
-  }
-  FitDiscriminators(keys, low, high, &planned);
-  if (!Encode(keys, planned, most_comparisons, discs, fence_disc)) return false;
-  *encoding = planned;
-  return true;
-}
-
-bool PlanDigestsBetween(const NewBlockKeys& bounded, int most_comparisons,
-                        Encoding* encoding, uint32_t* discs,
-                        uint32_t* fence_disc) {
-  NewBlockKeys open = bounded;
-  open.scale_high = open.keys[open.count / 2];
-  open.open = true;
-  return PlanDigests(bounded, TieCost::kWellSpread, encoding, discs,
-                     fence_disc) ||
-         PlanDigests(open, std::min(most_comparisons, TieCost::kCollisionHeavy),
-                     encoding, discs, fence_disc) ||
-         (most_comparisons > TieCost::kWellSpread &&
-          PlanDigests(bounded, most_comparisons, encoding, discs, fence_disc));
-}
-
-void PlanLabels(const NewBlockKeys& keys, uint32_t* discs,
-                uint32_t* fence_disc) {
-  const uint32_t parts = keys.fence != nullptr
-                             ? static_cast<uint32_t>(keys.count)
-                             : static_cast<uint32_t>(kBlockSlots) + 1;
+void PlanLabels(int count, bool fence, uint32_t* discs) {
+  const auto parts = static_cast<uint32_t>(fence ? count : kBlockSlots + 1);
   const uint32_t stride = kMaxDisc / parts;
-  for (int i = 0; i < keys.count; ++i) discs[i] = i * stride;
-  *fence_disc = kMaxDisc;
+  for (int i = 0; i < count; ++i) discs[i] = i * stride;
 }
 
 uint32_t LabelBetween(uint32_t below, uint32_t above) {

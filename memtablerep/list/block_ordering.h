@@ -59,7 +59,7 @@ class Ordering {
   bool digests() const { return mode_ != DigestMode::kNone; }
   // Whether the discriminators of `block` are digests that may be used.
   bool UsesDigestsOf(const Block& block) const {
-    return block.kind != Encoding::Kind::kLabels &&
+    return !block.has_labels() &&
            (block.is_reverse() ? mode_ == DigestMode::kBothDirections
                                : digests());
   }

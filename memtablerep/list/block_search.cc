@@ -97,9 +97,9 @@ void PrefetchWords(const Words& words, const Key& instead_of_none) {
 bool TieHasMoved(const Ordering& ordering, int level, uint64_t word,
                  const Block& right) {
   const char* const entry = KeyEntryOf(level, word);
-  if (entry == nullptr || entry == right.lower_bound) return entry != nullptr;
-  return (right.flags & Block::kLowerBoundUntied) == 0 &&
-         ordering.CompareTied(entry, right.lower_bound) >= 0;
+  if (entry == nullptr || entry == right.lower_bound()) return entry != nullptr;
+  return !right.is_lower_bound_untied() &&
+         ordering.CompareTied(entry, right.lower_bound()) >= 0;
 }
 
 }  // namespace
@@ -136,7 +136,7 @@ bool NextIsAbove(const Ordering& ordering, uint64_t next, const Key& key,
                  Bound bound) {
   if (IsEmpty(next)) return true;
   if (IsReplaced(next)) return false;
-  const int c = ordering.Compare(BlockOf(next)->lower_bound, key);
+  const int c = ordering.Compare(BlockOf(next)->lower_bound(), key);
   return bound == Bound::kBelow ? c >= 0 : c > 0;
 }
 
@@ -150,18 +150,17 @@ bool IsMoved(const Ordering& ordering, int level, uint64_t word,
 // --- Probe ------------------------------------------------------------------
 
 // Chooses between discriminator and labels, and encodes the key.
-inline void Probe::ChooseSearch(const Block& block, uint64_t fence) {
+inline void Probe::ChooseSearch(const Block& block) {
   visit_.by_digest = ordering_.UsesDigestsOf(block);
   if (!visit_.by_digest) return;
-  // The parent has the key below `fence`. When that is the neighbour still,
-  // the key lies between the block's bounds. At birth these shared the prefix,
-  // or else the neighbour has it when its discriminator is not the greatest.
-  const bool bounded = !IsEmpty(fence) && !IsEmpty(visit_.next) &&
-                       BlockOf(fence) == BlockOf(visit_.next);
-  const bool has_prefix =
-      bounded && (!block.verifies_prefix() ||
-                  (!block.is_head() && DiscOf(visit_.next) < kMaxDisc));
-  visit_.disc = DiscOfKey(block, key_, has_prefix);
+  const Encoding* const encoding = block.encoding();
+  const char* const holder = HolderOf(*encoding, block.lower_bound());
+  if (encoding_ != encoding || holder_ != holder) {
+    encoding_ = encoding;
+    holder_ = holder;
+    digest_ = DigestOf(*encoding, holder, key_);
+  }
+  visit_.disc = block.cut().DiscOf(digest_);
 }
 
 inline void Probe::LoadWords(const Block& block) {
@@ -340,15 +339,15 @@ bool Probe::PlaceHolds(const Block& block) {
   if (neighbours.equal) return true;
   const bool in_block =
       !IsEmpty(neighbours.successor) &&
-      !IsMoved(ordering_, block.level, neighbours.successor, visit_.next);
+      !IsMoved(ordering_, block.level(), neighbours.successor, visit_.next);
   if (!in_block) {
     if (!IsEmpty(visit_.next) &&
-        ordering_.Compare(BlockOf(visit_.next)->lower_bound, key_) <= 0) {
+        ordering_.Compare(BlockOf(visit_.next)->lower_bound(), key_) <= 0) {
       return false;
     }
   } else if (!neighbours.successor_compared) {
     const int c =
-        CompareWord(ordering_, block.level, neighbours.successor, key_);
+        CompareWord(ordering_, block.level(), neighbours.successor, key_);
     if (c < 0) return false;
     // An equal entry under another discriminator: one that has a label, or
     // other bytes that the comparator calls equal.
@@ -358,14 +357,14 @@ bool Probe::PlaceHolds(const Block& block) {
     return neighbours.equal || block.is_head();
   }
   return neighbours.predecessor_compared ||
-         CompareWord(ordering_, block.level, neighbours.predecessor, key_) < 0;
+         CompareWord(ordering_, block.level(), neighbours.predecessor, key_) <
+             0;
 }
 
 template <Probe::Purpose purpose>
-inline Probe::Outcome Probe::VisitFor(const Block& block, uint64_t fence,
-                                      Exact exact) {
+inline Probe::Outcome Probe::VisitFor(const Block& block, Exact exact) {
   visit_.next = block.next.LoadAcquire();
-  ChooseSearch(block, fence);
+  ChooseSearch(block);
   if (visit_.by_digest && visit_.disc > DiscOf(visit_.next)) {
     return Outcome::kMoveRight;
   }
@@ -376,10 +375,10 @@ inline Probe::Outcome Probe::VisitFor(const Block& block, uint64_t fence,
     slot_ = FirstEmptySlot(visit_.words);
   }
   visit_.next = next;
-  Locate<purpose>(block.level, exact);
+  Locate<purpose>(block.level(), exact);
   if (BelongsRight()) return Outcome::kMoveRight;
   if constexpr (purpose == Purpose::kInsert) {
-    if (AnyMoved(block.level)) return Outcome::kMovedEntries;
+    if (AnyMoved(block.level())) return Outcome::kMovedEntries;
   }
   if constexpr (purpose == Purpose::kInsert || purpose == Purpose::kRead) {
     if (ordering_.checks() && !PlaceHolds(block)) return Outcome::kViolation;
@@ -390,25 +389,23 @@ inline Probe::Outcome Probe::VisitFor(const Block& block, uint64_t fence,
   return Outcome::kHere;
 }
 
-Probe::Outcome Probe::VisitForDescent(const Block& block, uint64_t fence,
-                                      Exact exact) {
-  return VisitFor<Purpose::kDescent>(block, fence, exact);
+Probe::Outcome Probe::VisitForDescent(const Block& block, Exact exact) {
+  return VisitFor<Purpose::kDescent>(block, exact);
 }
 
-Probe::Outcome Probe::VisitLeftOfTies(const Block& block, uint64_t fence) {
+Probe::Outcome Probe::VisitLeftOfTies(const Block& block) {
   skipped_ties_ = false;
-  return VisitFor<Purpose::kLeftOfTies>(block, fence, Exact::kNeither);
+  return VisitFor<Purpose::kLeftOfTies>(block, Exact::kNeither);
 }
 
-Probe::Outcome Probe::VisitForRead(const Block& block, uint64_t fence,
-                                   Exact exact) {
-  return VisitFor<Purpose::kRead>(block, fence,
+Probe::Outcome Probe::VisitForRead(const Block& block, Exact exact) {
+  return VisitFor<Purpose::kRead>(block,
                                   ordering_.checks() ? Exact::kBoth : exact);
 }
 
-Probe::Outcome Probe::VisitForInsert(const Block& block, uint64_t fence) {
+Probe::Outcome Probe::VisitForInsert(const Block& block) {
   return VisitFor<Purpose::kInsert>(
-      block, fence, ordering_.checks() ? Exact::kBoth : Exact::kNeither);
+      block, ordering_.checks() ? Exact::kBoth : Exact::kNeither);
 }
 
 uint32_t Probe::DiscForInsert() const {

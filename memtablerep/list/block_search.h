@@ -72,9 +72,7 @@ bool IsMoved(const Ordering& ordering, int level, uint64_t word, uint64_t next);
 
 // The search of one key, block by block. `ordering` and `key` outlive it.
 //
-// Each visit ends in an outcome, and leaves behind what it saw. `fence` is the
-// word right of the one that led to the block in its parent (kNoWord: not
-// known); it can spare the comparison of the block's prefix.
+// Each visit ends in an outcome, and leaves behind what it saw.
 class Probe {
  public:
   enum class Outcome : uint8_t {
@@ -98,20 +96,20 @@ class Probe {
   // neighbour's lower bound as it is then was in its slot all through the scan.
 
   // On the way down: nothing is checked.
-  Outcome VisitForDescent(const Block& block, uint64_t fence, Exact exact);
+  Outcome VisitForDescent(const Block& block, Exact exact);
 
   // On the way down, taking the key to lie below all words of its own
   // discriminator, if there are some, and one below them.
-  Outcome VisitLeftOfTies(const Block& block, uint64_t fence);
+  Outcome VisitLeftOfTies(const Block& block);
   // Whether the last such visit met ties. The successor is not known then.
   bool skipped_ties() const { return skipped_ties_; }
 
   // For the answer of a read; kViolation too.
-  Outcome VisitForRead(const Block& block, uint64_t fence, Exact exact);
+  Outcome VisitForRead(const Block& block, Exact exact);
 
   // For an insert or a post, with every outcome. Sees the block as it was at
   // one moment: `next` was the same before and after the scan.
-  Outcome VisitForInsert(const Block& block, uint64_t fence);
+  Outcome VisitForInsert(const Block& block);
   // After kHere: the slot that the insert takes, the first empty one; -1 when
   // the block is full.
   int slot() const { return slot_; }
@@ -129,8 +127,8 @@ class Probe {
   enum class Purpose : uint8_t { kDescent, kLeftOfTies, kRead, kInsert };
 
   template <Purpose purpose>
-  Outcome VisitFor(const Block& block, uint64_t fence, Exact exact);
-  void ChooseSearch(const Block& block, uint64_t fence);
+  Outcome VisitFor(const Block& block, Exact exact);
+  void ChooseSearch(const Block& block);
   void LoadWords(const Block& block);
   template <Purpose purpose>
   void Locate(int level, Exact exact);
@@ -147,6 +145,11 @@ class Probe {
   const Key& key_;
   const Bound bound_;
   const Footprint footprint_;
+  // The digest of the key in the encoding that was met last: neighbours,
+  // parents and children often share one.
+  const Encoding* encoding_ = nullptr;
+  const char* holder_ = nullptr;
+  uint64_t digest_ = 0;
   bool skipped_ties_ = false;
   int slot_ = -1;
   Visit visit_;

@@ -23,13 +23,14 @@ BlockSkipList::BlockSkipList(ShardedArena* arena,
                              const EntryComparator* comparator,
                              KnownOrder order)
     : arena_(arena),
+      encodings_(arena),
       comparator_(comparator),
       order_(order),
       digest_mode_(order == KnownOrder::kNeither
                        ? DigestMode::kNone
                        : DigestMode::kBothDirections) {
   Block* const head = NewBlock(0, order == KnownOrder::kReverse);
-  head->flags |= Block::kHead;
+  head->SetFlag(Block::kHead);
   blocks_[0].Add(1);
   first_leaf_.Init(head);
   root_.Init(head);
@@ -62,20 +63,20 @@ bool BlockSkipList::InsertAt(const Key& key, Finger* finger, Writers writers) {
     }
     Probe probe(ordering, key, CurrentFootprint());
     Route route;
-    Position at;
+    Block* at = nullptr;
     if (finger != nullptr && finger->warm) {
-      at.block = LeafFromFinger(ordering, key, *finger);
+      at = LeafFromFinger(ordering, key, *finger);
     }
-    if (at.block == nullptr) at = Descend(&probe, 0, &route);
+    if (at == nullptr) at = Descend(&probe, 0, &route);
     End end;
     const Outcome outcome =
         InsertInto({key, key.entry, writers, &route}, &probe, &at, &end);
     if (outcome != Outcome::kViolation) {
       if (finger != nullptr) {
         finger->warm = finger->leaf != nullptr &&
-                       (finger->leaf == at.block ||
-                        BlockOf(finger->leaf->next.LoadRelaxed()) == at.block);
-        finger->leaf = at.block;
+                       (finger->leaf == at ||
+                        BlockOf(finger->leaf->next.LoadRelaxed()) == at);
+        finger->leaf = at;
         finger->parent = route.At(1);
         finger->end = end;
       }
@@ -85,19 +86,19 @@ bool BlockSkipList::InsertAt(const Key& key, Finger* finger, Writers writers) {
   }
 }
 
-// Inserts into the owner of the key, which is the block of `*at` or lies to its
-// right; `*at` becomes that owner. Sets `*end` when the word is the last one of
+// Inserts into the owner of the key, which is `*at` or lies to its right; `*at`
+// becomes that owner. Sets `*end` when the word is the last one of
 // level 0.
 BlockSkipList::Outcome BlockSkipList::InsertInto(const Insertion& insertion,
-                                                 Probe* probe, Position* at,
+                                                 Probe* probe, Block** at,
                                                  End* end) {
   for (;;) {
-    Block* const block = at->block;
-    switch (probe->VisitForInsert(*block, at->fence)) {
+    Block* const block = *at;
+    switch (probe->VisitForInsert(*block)) {
       case Probe::Outcome::kRetry:
         continue;
       case Probe::Outcome::kMoveRight:
-        at->MoveRight(probe->next());
+        *at = BlockOf(probe->next());
         continue;
       case Probe::Outcome::kMovedEntries:
         ClearMoved(probe->ordering(), block, probe->visit().words,
@@ -115,13 +116,13 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Insertion& insertion,
     if (slot < 0) {
       Block* const right = AddToFull(insertion, *probe, block, end);
       if (right == nullptr) continue;
-      at->block = right;
+      *at = right;
       return Outcome::kInserted;
     }
     const uint64_t word = MakeWord(probe->DiscForInsert(), insertion.address);
     if (block->ReplaceSlot(slot, probe->visit().words.slot[slot], word,
                            insertion.writers)) {
-      if (block->level == 0 && IsEmpty(probe->next()) &&
+      if (block->level() == 0 && IsEmpty(probe->next()) &&
           IsEmpty(probe->neighbours().successor)) {
         *end = End{slot, word};
       }
@@ -139,6 +140,7 @@ BlockSkipList::Stats BlockSkipList::GetStats() const {
     ++stats.levels;
     (level == 0 ? stats.leaf_blocks : stats.index_blocks) += blocks;
   }
+  stats.encodings = encodings_.kept();
   stats.duplicates = duplicates_.Load();
   stats.splits = splits_.Load();
   stats.cas_retries = cas_retries_.Load();

@@ -56,6 +56,7 @@
 #include "block_ordering.h"
 #include "block_search.h"
 #include "block_split.h"
+#include "encoding_store.h"
 #include "step_atomic.h"
 
 namespace fastskip {
@@ -91,6 +92,7 @@ class BlockSkipList {
     uint64_t duplicates = 0;  // inserts refused
     uint64_t leaf_blocks = 0;
     uint64_t index_blocks = 0;  // of all levels above the leaves
+    uint64_t encodings = 0;     // shared by these blocks
     uint64_t splits = 0;
     uint64_t cas_retries = 0;  // a CAS of a slot, a next or the root that lost
     uint64_t unposted = 0;     // blocks missing from the upper levels, for
@@ -156,8 +158,8 @@ class BlockSkipList {
       return (passed_ >> level & 1) != 0 ? at_[level] : nullptr;
     }
     void Pass(Block* block) {
-      at_[block->level] = block;
-      passed_ |= uint32_t{1} << block->level;
+      at_[block->level()] = block;
+      passed_ |= uint32_t{1} << block->level();
     }
     void Forget() { passed_ = 0; }
 
@@ -165,12 +167,6 @@ class BlockSkipList {
     static_assert(kMaxLevels <= 32, "a bit for each level");
     uint32_t passed_ = 0;    // bit i: at_[i] is set
     Block* at_[kMaxLevels];  // the others are not set: it would take long
-  };
-  // Where a descent has come to, or the probes after it.
-  struct Position {
-    Block* block = nullptr;
-    uint64_t fence = kNoWord;  // in the parent: the child right of the block
-    void MoveRight(uint64_t next) { *this = {BlockOf(next), kNoWord}; }
   };
   // What is put into a block: an entry, or a block of the level below.
   struct Insertion {
@@ -196,11 +192,11 @@ class BlockSkipList {
   Footprint CurrentFootprint() const;
   void FallBack(const Ordering& ordering) const;
 
-  Position Descend(Probe* probe, int to_level, Route* route) const;
+  Block* Descend(Probe* probe, int to_level, Route* route) const;
   Block* FirstLeafIfOwner(const Probe& probe) const;
-  Position DescendLeftOfTies(Probe* probe, int to_level, Route* route) const;
-  Position DescendByComparing(Probe* probe, int to_level, Route* route) const;
-  static Position ChildOf(const Probe& probe);
+  Block* DescendLeftOfTies(Probe* probe, int to_level, Route* route) const;
+  Block* DescendByComparing(Probe* probe, int to_level, Route* route) const;
+  static Block* ChildOf(const Probe& probe);
   Found FindLeaf(const Key& key, Exact exact) const;
   Block* FirstLeaf() const { return CurrentHead(first_leaf_.LoadAcquire()); }
   Block* LastLeaf() const;
@@ -212,7 +208,7 @@ class BlockSkipList {
                    Writers writers, Finger* finger);
   Block* LeafFromFinger(const Ordering& ordering, const Key& key,
                         const Finger& finger) const;
-  Outcome InsertInto(const Insertion& insertion, Probe* probe, Position* at,
+  Outcome InsertInto(const Insertion& insertion, Probe* probe, Block** at,
                      End* end);
   Block* AddToFull(const Insertion& insertion, const Probe& probe, Block* full,
                    End* end);
@@ -242,6 +238,7 @@ class BlockSkipList {
   static const char* RandomStep(const Block** block, uint64_t bits, Draw draw);
 
   ShardedArena* const arena_;
+  EncodingStore encodings_;
   const EntryComparator* const comparator_;
   const KnownOrder order_;
   mutable StepAtomic<DigestMode> digest_mode_;

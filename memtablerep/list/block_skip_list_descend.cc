@@ -8,21 +8,20 @@ namespace fastskip {
 // To the block of `to_level` that owns the key, or one left of it. Where the
 // comparator contradicts the digests it may be any; the check of the place
 // found there shows it.
-BlockSkipList::Position BlockSkipList::Descend(Probe* probe, int to_level,
-                                               Route* route) const {
+Block* BlockSkipList::Descend(Probe* probe, int to_level, Route* route) const {
   if (to_level == 0) {
     Block* const first = FirstLeafIfOwner(*probe);
-    if (first != nullptr) return {first, kNoWord};
+    if (first != nullptr) return first;
   }
-  const Position at = DescendLeftOfTies(probe, to_level, route);
-  return at.block != nullptr ? at : DescendByComparing(probe, to_level, route);
+  Block* const at = DescendLeftOfTies(probe, to_level, route);
+  return at != nullptr ? at : DescendByComparing(probe, to_level, route);
 }
 
 // The front of the list, at hand for one comparison, takes many keys where the
 // newest sort first. Null where it does not own the key, or is hardly nearer
 // than the root.
 Block* BlockSkipList::FirstLeafIfOwner(const Probe& probe) const {
-  if (root_.LoadAcquire()->level <= 1) return nullptr;
+  if (root_.LoadAcquire()->level() <= 1) return nullptr;
   Block* const first = FirstLeaf();
   return NextIsAbove(probe.ordering(), first->next.LoadAcquire(), probe.key(),
                      probe.bound())
@@ -34,59 +33,54 @@ Block* BlockSkipList::FirstLeafIfOwner(const Probe& probe) const {
 // one user key, newest first, and nearly every operation asks for the newest:
 // so this goes down left of such a run, without comparing the key with each of
 // it. No block is returned where that turns out to be wrong.
-BlockSkipList::Position BlockSkipList::DescendLeftOfTies(Probe* probe,
-                                                         int to_level,
-                                                         Route* route) const {
-  Position at{root_.LoadAcquire(), kNoWord};
+Block* BlockSkipList::DescendLeftOfTies(Probe* probe, int to_level,
+                                        Route* route) const {
+  Block* at = root_.LoadAcquire();
   bool skipped = false;
-  while (at.block->level > to_level) {
-    if (probe->VisitLeftOfTies(*at.block, at.fence) ==
-        Probe::Outcome::kMoveRight) {
-      if (skipped) return {};  // else the blocks below would own the key
-      at.MoveRight(probe->next());
+  while (at->level() > to_level) {
+    if (probe->VisitLeftOfTies(*at) == Probe::Outcome::kMoveRight) {
+      if (skipped) return nullptr;  // else the blocks below would own the key
+      at = BlockOf(probe->next());
       continue;
     }
-    route->Pass(at.block);
+    route->Pass(at);
     skipped = skipped || probe->skipped_ties();
     at = ChildOf(*probe);
-    at.block->Prefetch();
+    at->Prefetch();
   }
-  if (skipped && !NextIsAbove(probe->ordering(), at.block->next.LoadAcquire(),
+  if (skipped && !NextIsAbove(probe->ordering(), at->next.LoadAcquire(),
                               probe->key(), probe->bound())) {
-    return {};
+    return nullptr;
   }
   return at;
 }
 
-BlockSkipList::Position BlockSkipList::DescendByComparing(Probe* probe,
-                                                          int to_level,
-                                                          Route* route) const {
-  Position at{root_.LoadAcquire(), kNoWord};
-  while (at.block->level > to_level) {
+Block* BlockSkipList::DescendByComparing(Probe* probe, int to_level,
+                                         Route* route) const {
+  Block* at = root_.LoadAcquire();
+  while (at->level() > to_level) {
     // Of children whose discriminators tie below the key's, any will do: the
     // search moves right from there.
-    if (probe->VisitForDescent(*at.block, at.fence, Exact::kNeither) ==
+    if (probe->VisitForDescent(*at, Exact::kNeither) ==
         Probe::Outcome::kMoveRight) {
-      at.MoveRight(probe->next());
+      at = BlockOf(probe->next());
       continue;
     }
-    route->Pass(at.block);
+    route->Pass(at);
     at = ChildOf(*probe);
-    at.block->Prefetch();
+    at->Prefetch();
   }
   return at;
 }
 
 // Where a descent goes on from the block that `probe` has visited.
-BlockSkipList::Position BlockSkipList::ChildOf(const Probe& probe) {
+Block* BlockSkipList::ChildOf(const Probe& probe) {
   const Neighbours& neighbours = probe.neighbours();
-  if (neighbours.equal && probe.bound() == Bound::kNotAbove) {
-    return {BlockOf(neighbours.successor), kNoWord};
-  }
-  if (IsEmpty(neighbours.predecessor)) {  // by misleading digests
-    return {BlockOf(neighbours.successor), neighbours.successor};
-  }
-  return {BlockOf(neighbours.predecessor), neighbours.successor};
+  const bool exact = neighbours.equal && probe.bound() == Bound::kNotAbove;
+  // Misleading codes may have shown no predecessor.
+  return BlockOf(exact || IsEmpty(neighbours.predecessor)
+                     ? neighbours.successor
+                     : neighbours.predecessor);
 }
 
 }  // namespace fastskip

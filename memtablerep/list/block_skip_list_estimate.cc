@@ -40,7 +40,7 @@ uint64_t BlockSkipList::CountChildren(const Ordering& ordering, int level,
                                       Sample* sample) const {
   Probe probe(ordering, from, Footprint::kFitsCache);
   Route route;
-  const Block* block = CurrentHead(Descend(&probe, level, &route).block);
+  const Block* block = CurrentHead(Descend(&probe, level, &route));
   uint64_t count = 0;
   bool inside = false;  // everything in this block is at or above `from`
   while (block != nullptr) {
@@ -49,7 +49,7 @@ uint64_t BlockSkipList::CountChildren(const Ordering& ordering, int level,
     const uint64_t next = block->next.LoadAcquire();
     const bool last = IsEmpty(next) ||
                       (!IsReplaced(next) &&
-                       ordering.Compare(BlockOf(next)->lower_bound, to) >= 0);
+                       ordering.Compare(BlockOf(next)->lower_bound(), to) >= 0);
     for (uint64_t w : words.slot) {
       if (IsEmpty(w) || IsMoved(ordering, level, w, next)) continue;
       if ((inside || CompareWord(ordering, level, w, from) >= 0) &&
@@ -61,7 +61,7 @@ uint64_t BlockSkipList::CountChildren(const Ordering& ordering, int level,
     if (last) break;
     block = BlockOf(next);
     inside =
-        !block->is_head() && ordering.Compare(block->lower_bound, from) >= 0;
+        !block->is_head() && ordering.Compare(block->lower_bound(), from) >= 0;
   }
   return count;
 }
@@ -78,7 +78,7 @@ uint64_t BlockSkipList::ApproximateCount(const char* from,
   const Ordering ordering(
       comparator_, order_,
       IsKnown(order_) ? DigestMode::kBothDirections : DigestMode::kNone);
-  int level = root_.LoadAcquire()->level;
+  int level = root_.LoadAcquire()->level();
   for (; level > 0; --level) {
     Sample sample;
     const uint64_t count = CountChildren(ordering, level, first, end, &sample);
@@ -106,11 +106,11 @@ double BlockSkipList::EstimateEntries(const Ordering& ordering,
     const uint64_t next = block->next.LoadAcquire();
     uint64_t* const end =
         std::remove_if(words.slot, words.slot + Block::kSlots, [&](uint64_t w) {
-          return IsEmpty(w) || IsMoved(ordering, block->level, w, next);
+          return IsEmpty(w) || IsMoved(ordering, block->level(), w, next);
         });
     const auto count = static_cast<uint64_t>(end - words.slot);
     entries *= static_cast<double>(count);
-    if (block->level == 0 || count == 0) return entries;
+    if (block->level() == 0 || count == 0) return entries;
     seed = (seed + 1) * 0x9e3779b97f4a7c15u;  // spread over the high bits
     block = BlockOf(words.slot[(seed >> 32) % count]);
   }
@@ -132,7 +132,7 @@ const char* BlockSkipList::RandomStep(const Block** block, uint64_t bits,
   }
   const uint64_t word = words.slot[bits % Block::kSlots];
   if (IsEmpty(word)) return nullptr;
-  if (from.level == 0) return EntryOf(word);
+  if (from.level() == 0) return EntryOf(word);
   *block = BlockOf(word);
   return nullptr;
 }

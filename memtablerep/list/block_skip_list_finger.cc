@@ -35,7 +35,7 @@ bool BlockSkipList::InsertAtEnd(const Ordering& ordering, const Key& key,
   const End end = finger->end;
   if (end.slot < 0) return false;
   const bool digest = ordering.UsesDigestsOf(*leaf);
-  const uint32_t disc = digest ? DiscOfKey(*leaf, key, false)
+  const uint32_t disc = digest ? DiscOfKey(*leaf, key)
                                : LabelBetween(DiscOf(end.word), kEmptyDisc);
   if (disc < DiscOf(end.word)) return false;
   const bool known = digest && !ordering.checks() && disc > DiscOf(end.word);
@@ -85,7 +85,7 @@ bool BlockSkipList::AppendAtEnd(const Ordering& ordering, const Key& key,
 Block* BlockSkipList::LeafFromFinger(const Ordering& ordering, const Key& key,
                                      const Finger& finger) const {
   Block* leaf = finger.leaf;
-  if (!leaf->is_head() && ordering.Compare(leaf->lower_bound, key) > 0) {
+  if (!leaf->is_head() && ordering.Compare(leaf->lower_bound(), key) > 0) {
     return nullptr;
   }
   for (int step = 0; step < 2; ++step) {

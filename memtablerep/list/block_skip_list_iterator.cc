@@ -143,16 +143,16 @@ void BlockSkipList::Iterator::EnterPrevious() {
 
 // The leaves left of block_ under the parent of the nearest of them.
 void BlockSkipList::Iterator::FindSiblings() {
-  const Key key = DecodeKey(block_->lower_bound);
+  const Key key = DecodeKey(block_->lower_bound());
   for (;;) {
     const Ordering ordering = list_->CurrentOrdering();
     Probe probe(ordering, key, list_->CurrentFootprint(), Bound::kBelow);
     Route route;
-    Position at = list_->Descend(&probe, 1, &route);
-    if (at.block->level == 0) return;  // there is no parent
-    while (probe.VisitForDescent(*at.block, at.fence, Exact::kPredecessor) ==
+    Block* at = list_->Descend(&probe, 1, &route);
+    if (at->level() == 0) return;  // there is no parent
+    while (probe.VisitForDescent(*at, Exact::kPredecessor) ==
            Probe::Outcome::kMoveRight) {
-      at.MoveRight(probe.next());
+      at = BlockOf(probe.next());
     }
     const uint64_t word = probe.neighbours().predecessor;
     if (!IsEmpty(word) &&
@@ -172,7 +172,7 @@ void BlockSkipList::Iterator::Seek(const char* target) {
   if (!IsEmpty(successor)) {
     StandAt(found.leaf, EntryOf(successor));
   } else if (!IsEmpty(found.next)) {
-    StandAt(BlockOf(found.next), BlockOf(found.next)->lower_bound);
+    StandAt(BlockOf(found.next), BlockOf(found.next)->lower_bound());
   } else {
     entry_ = nullptr;
   }

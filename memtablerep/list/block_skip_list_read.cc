@@ -16,14 +16,14 @@ BlockSkipList::Found BlockSkipList::FindLeaf(const Key& key,
     const Ordering ordering = CurrentOrdering();
     Probe probe(ordering, key, CurrentFootprint());
     Route route;
-    Position at = Descend(&probe, 0, &route);
+    Block* at = Descend(&probe, 0, &route);
     Probe::Outcome outcome;
-    while ((outcome = probe.VisitForRead(*at.block, at.fence, exact)) ==
+    while ((outcome = probe.VisitForRead(*at, exact)) ==
            Probe::Outcome::kMoveRight) {
-      at.MoveRight(probe.next());
+      at = BlockOf(probe.next());
     }
     if (outcome == Probe::Outcome::kHere) {
-      Found found{at.block, probe.next(), probe.neighbours()};
+      Found found{at, probe.next(), probe.neighbours()};
       if (IsMoved(ordering, 0, found.neighbours.successor, found.next)) {
         found.neighbours.successor = kNoWord;
       }
@@ -38,7 +38,7 @@ const char* BlockSkipList::FindGreaterOrEqual(const char* target) const {
   const uint64_t successor = found.neighbours.successor;
   if (!IsEmpty(successor)) return EntryOf(successor);
   // A block holds its lower bound for ever: it is the neighbour's first entry.
-  return IsEmpty(found.next) ? nullptr : BlockOf(found.next)->lower_bound;
+  return IsEmpty(found.next) ? nullptr : BlockOf(found.next)->lower_bound();
 }
 
 // The rightmost leaf.
@@ -51,7 +51,7 @@ Block* BlockSkipList::LastLeaf() const {
       if (IsEmpty(next)) break;
       block = BlockOf(next);
     }
-    if (block->level == 0) return const_cast<Block*>(block);
+    if (block->level() == 0) return const_cast<Block*>(block);
     Words words;
     LoadWords(*block, &words);
     // Words of keys beyond a neighbour that came meanwhile do no harm: the
@@ -61,7 +61,7 @@ Block* BlockSkipList::LastLeaf() const {
       if (IsEmpty(w)) continue;
       if (IsEmpty(last) || DiscOf(w) > DiscOf(last) ||
           (DiscOf(w) == DiscOf(last) &&
-           CompareWords(ordering, block->level, w, last) > 0)) {
+           CompareWords(ordering, block->level(), w, last) > 0)) {
         last = w;
       }
     }

@@ -18,7 +18,7 @@ Block* BlockSkipList::AddToFull(const Insertion& insertion, const Probe& probe,
   const Visit& visit = probe.visit();
   if (IsEmpty(visit.neighbours.successor) &&
       (IsEmpty(visit.next) ||
-       AscendsBelowNext(visit, full->level, insertion.key))) {
+       AscendsBelowNext(visit, full->level(), insertion.key))) {
     return Append(probe.ordering(), insertion, full,
                   AppendPointOf(visit, probe.DiscForInsert()), end);
   }
@@ -32,13 +32,13 @@ Block* BlockSkipList::AddToFull(const Insertion& insertion, const Probe& probe,
 Block* BlockSkipList::Append(const Ordering& ordering,
                              const Insertion& insertion, Block* left,
                              const AppendPoint& point, End* end) {
-  const int level = left->level;
+  const int level = left->level();
   const Key& key = insertion.key;
   const char* const low = ScaleOfAppend(*left, point);
   Block* const right =
       NewBlock(level, IsReverse(ordering, *left, point.next, low, key.entry));
-  const uint64_t word =
-      FillAppended(ordering, *left, point, key, insertion.address, right);
+  const uint64_t word = FillAppended(ordering, *left, point, key,
+                                     insertion.address, &encodings_, right);
   if (!left->next.ReplaceRelease(point.next, MakeWord(point.disc, right))) {
     cas_retries_.Add(1);
     KeepSpare(right);
@@ -67,17 +67,17 @@ void BlockSkipList::Split(const Insertion& insertion, const Probe& probe,
     if (left->is_head() && ReplaceHead(insertion, probe, left, &full)) return;
   }
   Block* const right =
-      NewBlock(left->level, full.IsNextReverse(ordering, visit.next));
-  const int from =
-      FillRightHalf(ordering, *left, visit, insertion.key, &full, right);
-  if (full.IsLastOfTies(from)) right->flags |= Block::kLowerBoundUntied;
+      NewBlock(left->level(), full.IsNextReverse(ordering, visit.next));
+  const int from = FillRightHalf(ordering, *left, visit, insertion.key, &full,
+                                 &encodings_, right);
+  if (full.IsLastOfTies(from)) right->SetFlag(Block::kLowerBoundUntied);
   const uint64_t next = MakeWord(DiscOf(full.sorted.word[from]), right);
   if (!left->next.ReplaceRelease(visit.next, next)) {
     cas_retries_.Add(1);
     KeepSpare(right);
     return;
   }
-  blocks_[left->level].Add(1);
+  blocks_[left->level()].Add(1);
   splits_.Add(1);
   ClearMoved(ordering, left, visit.words, next, insertion.writers);
   Post(right, Scale{full.Least(), full.Greatest()}, insertion);
@@ -93,14 +93,14 @@ bool BlockSkipList::ReplaceHead(const Insertion& insertion, const Probe& probe,
                                 Block* head, FullBlock* full) {
   const Ordering& ordering = probe.ordering();
   const uint64_t next = probe.next();
-  const int level = head->level;
+  const int level = head->level();
   Block* const right = NewBlock(level, full->IsNextReverse(ordering, next));
-  if (!FillRightOfNewHead(ordering, *head, next, full, right)) {
+  if (!FillRightOfNewHead(ordering, *head, next, full, &encodings_, right)) {
     KeepSpare(right);
     return false;
   }
   Block* const fresh = NewBlock(level, right->is_reverse());
-  FillNewHead(ordering, full, right, fresh);
+  FillNewHead(ordering, full, &encodings_, right, fresh);
   if (!head->next.ReplaceRelease(next, MakeWord(0, fresh))) {
     cas_retries_.Add(1);
     KeepSpare(fresh);  // `right` is forgotten
@@ -109,7 +109,7 @@ bool BlockSkipList::ReplaceHead(const Insertion& insertion, const Probe& probe,
   blocks_[level].Add(1);
   splits_.Add(1);
   RelinkHead(level);
-  Post(right, Scale{right->lower_bound, full->Greatest()}, insertion);
+  Post(right, Scale{right->lower_bound(), full->Greatest()}, insertion);
   return true;
 }
 
@@ -133,7 +133,7 @@ void BlockSkipList::RelinkHead(int level) {
     seen = first_leaf_.LoadAcquire();
     first_leaf_.ReplaceRelease(seen, CurrentHead(seen));
   }
-  while (block->level > level) block = RelinkLeftmostChild(block);
+  while (block->level() > level) block = RelinkLeftmostChild(block);
 }
 
 // Returns that child, which is in the first slot of its parent from the
@@ -156,7 +156,7 @@ void BlockSkipList::ClearMoved(const Ordering& ordering, Block* block,
   const uint64_t empty = MakeWord(kEmptyDisc, BlockOf(next));
   for (int i = 0; i < Block::kSlots; ++i) {
     const uint64_t word = words.slot[i];
-    if (IsMoved(ordering, block->level, word, next)) {
+    if (IsMoved(ordering, block->level(), word, next)) {
       block->ReplaceSlot(i, word, empty, writers);
     }
   }
@@ -170,8 +170,8 @@ void BlockSkipList::ClearMoved(const Ordering& ordering, Block* block,
 // there is none.
 Block* BlockSkipList::Post(Block* child, const Scale& scale,
                            const Insertion& cause) {
-  const Key key = DecodeKey(child->lower_bound);
-  const int level = child->level + 1;
+  const Key key = DecodeKey(child->lower_bound());
+  const int level = child->level() + 1;
   if (level == kMaxLevels) {  // out of reach of real blocks and memories
     unposted_.Add(1);
     return nullptr;
@@ -182,17 +182,17 @@ Block* BlockSkipList::Post(Block* child, const Scale& scale,
     for (;;) {
       const Ordering ordering = CurrentOrdering();
       Probe probe(ordering, key, CurrentFootprint());
-      Position parent{post.route->At(level), kNoWord};
-      if (parent.block == nullptr) {
+      Block* parent = post.route->At(level);
+      if (parent == nullptr) {
         Block* const root = root_.LoadAcquire();
-        if (root->level < level) {
+        if (root->level() < level) {
           if (GrowRoot(ordering, root, child, scale)) return nullptr;
           continue;
         }
-        parent.block = Descend(&probe, level, post.route).block;
+        parent = Descend(&probe, level, post.route);
       }
       if (InsertInto(post, &probe, &parent, &unused) != Outcome::kViolation) {
-        return parent.block;
+        return parent;
       }
       FallBack(ordering);
       post.route->Forget();
@@ -206,15 +206,15 @@ Block* BlockSkipList::Post(Block* child, const Scale& scale,
 // Puts a new root above `root`, which `child` was split from.
 bool BlockSkipList::GrowRoot(const Ordering& ordering, Block* root,
                              Block* child, const Scale& scale) {
-  assert(root->level == child->level && root->is_head());
-  Block* const grown = NewBlock(root->level + 1, child->is_reverse());
-  FillRoot(ordering, root, child, scale.low, scale.high, grown);
+  assert(root->level() == child->level() && root->is_head());
+  Block* const grown = NewBlock(root->level() + 1, child->is_reverse());
+  FillRoot(ordering, root, child, scale.low, scale.high, &encodings_, grown);
   if (!root_.ReplaceRelease(root, grown)) {
     cas_retries_.Add(1);
     KeepSpare(grown);
     return false;
   }
-  blocks_[grown->level].Add(1);
+  blocks_[grown->level()].Add(1);
   return true;
 }
 
@@ -222,11 +222,9 @@ bool BlockSkipList::GrowRoot(const Ordering& ordering, Block* root,
 
 Block* BlockSkipList::NewBlock(int level, bool reverse) {
   void* memory = spare_.TakeAcquire(nullptr);
-  if (memory == nullptr) memory = arena_->AllocateBlock();
-  Block* const block = new (memory) Block;
-  block->level = static_cast<uint8_t>(level);
-  if (reverse) block->flags = Block::kReverse;
-  return block;
+  if (memory == nullptr) memory = arena_->AllocateAligned(sizeof(Block));
+  encodings_.NoteBlock();
+  return new (memory) Block(level, reverse ? Block::kReverse : 0);
 }
 
 // A block that lost its race serves the next split. Of two kept at once one is

@@ -29,10 +29,10 @@ class Validator {
     std::unordered_set<const Block*> children;
     size_t blocks = 0;
     for (const Block* block = head; block != nullptr && ok();) {
-      CheckBlock(*block, head->level);
+      CheckBlock(*block, head->level());
       for (const auto& slot : block->slots) {
         const uint64_t word = slot.LoadAcquire();
-        if (IsEmpty(word) || block->level == 0) continue;
+        if (IsEmpty(word) || block->level() == 0) continue;
         const Block* child = BlockOf(word);
         if (child->is_head()) {
           below = child;
@@ -49,7 +49,7 @@ class Validator {
         Fail(*block, "is a second head");
       }
     }
-    if (head->level > 0 && ok()) CheckChildren(*head, below, children);
+    if (head->level() > 0 && ok()) CheckChildren(*head, below, children);
     return below;
   }
 
@@ -64,18 +64,18 @@ class Validator {
     if (DiscOf(block.next.LoadAcquire()) != 0) {
       Fail(block, "was replaced for a part of its range");
     }
-    if (BlockOf(block.next.LoadAcquire())->level != block.level) {
+    if (BlockOf(block.next.LoadAcquire())->level() != block.level()) {
       Fail(block, "was replaced by a block of another level");
     }
   }
 
   void Fail(const Block& block, const char* what) {
-    error_ << "block " << &block << " of level " << int{block.level} << " "
+    error_ << "block " << &block << " of level " << int{block.level()} << " "
            << what << "\n";
   }
 
   void CheckBlock(const Block& block, int level) {
-    if (block.level != level) Fail(block, "is on another level");
+    if (block.level() != level) Fail(block, "is on another level");
     Words words;
     LoadWords(block, &words);
     const uint64_t next = block.next.LoadAcquire();
@@ -89,7 +89,7 @@ class Validator {
         Fail(block, "holds an entry that its neighbour owns");
       }
       if (!IsEmpty(next) && entry != nullptr &&
-          ordering_.CompareTied(entry, BlockOf(next)->lower_bound) >= 0) {
+          ordering_.CompareTied(entry, BlockOf(next)->lower_bound()) >= 0) {
         Fail(block, "holds a key not below its neighbour's lower bound");
       }
       if (i > 0 &&
@@ -99,11 +99,11 @@ class Validator {
       if (entry == nullptr
               ? !block.is_head()
               : (!block.is_head() &&
-                 ordering_.CompareTied(entry, block.lower_bound) < 0)) {
+                 ordering_.CompareTied(entry, block.lower_bound()) < 0)) {
         Fail(block, "holds a key below its lower bound");
       }
-      holds_bound = holds_bound || entry == block.lower_bound;
-      if (level > 0 && BlockOf(word)->level != level - 1) {
+      holds_bound = holds_bound || entry == block.lower_bound();
+      if (level > 0 && BlockOf(word)->level() != level - 1) {
         Fail(block, "has a child of another level");
       }
     }
@@ -121,7 +121,7 @@ class Validator {
     for (uint64_t word : words.slot) {
       if (!IsEmpty(word) || word == kNoWord) continue;
       const Block* right = BlockOf(word);
-      if (right->level != block.level || right->is_head()) {
+      if (right->level() != block.level() || right->is_head()) {
         Fail(block, "has an empty slot without a split");
       }
     }
@@ -161,13 +161,13 @@ std::string BlockSkipList::TEST_Validate() const {
   const Ordering ordering(comparator_, KnownOrder::kNeither, DigestMode::kNone);
   Validator validator(ordering);
   const Block* head = root_.LoadAcquire();
-  int level = head->level;
+  int level = head->level();
   for (; head != nullptr && validator.ok(); --level) {
     const Block* first = head;
     while (IsReplaced(first->next.LoadAcquire())) {
       first = BlockOf(first->next.LoadAcquire());
     }
-    if (head->level == 0 && first != FirstLeaf()) return "wrong first leaf";
+    if (head->level() == 0 && first != FirstLeaf()) return "wrong first leaf";
     head = validator.CheckLevel(head);
   }
   if (validator.ok() && level != -1) return "the levels end above the leaves";

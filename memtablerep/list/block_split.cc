@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "block_plan.h"
+
 namespace fastskip {
 
 namespace {
@@ -54,40 +56,6 @@ void FillSlots(const uint64_t* words, int count, Block* block) {
   for (int i = 0; i < count; ++i) block->slots[count - 1 - i].Init(words[i]);
 }
 
-// Gives `right`, whose lower bound is set, the encoding of `left`, of whose
-// words it takes those from its lower bound on under their discriminators, or
-// behind which it begins under one of these. False, and nothing done, when the
-// lower bound lacks the prefix. REQUIRES: the digests of `left` are in use.
-// Where keys may lack the prefix, in a head or with verify_prefix: the lower
-// bound's discriminator is neither the least nor the greatest, so that it has
-// it.
-bool InheritEncoding(const Ordering& ordering, const Block& left,
-                     bool verify_prefix, Block* right) {
-  Encoding encoding = left.encoding();
-  encoding.reverse = right->is_reverse();
-  encoding.verify_prefix = verify_prefix;
-  // A key that came in by a label need not have it.
-  if (ordering.checks() &&
-      !HolderHasPrefix(encoding, DecodeKey(right->lower_bound),
-                       DecodeKey(left.lower_bound))) {
-    return false;
-  }
-  right->SetEncoding(encoding);
-  return true;
-}
-
-// The same for a block that goes on behind everything in `left`, under `disc`
-// there: where the keys from `early` on are spread well, and as many again find
-// room twice.
-bool InheritsAtEnd(const Ordering& ordering, const Block& left, uint32_t early,
-                   uint32_t disc, Block* right) {
-  constexpr uint32_t kEnough = 4 * Block::kSlots;
-  if (!ordering.UsesDigestsOf(left)) return false;
-  const uint32_t span = disc - early;
-  if (span < kEnough || kMaxDisc - disc < 2 * span) return false;
-  return InheritEncoding(ordering, left, left.verifies_prefix(), right);
-}
-
 enum class Labels : uint8_t { kNo, kYes };
 
 // Fills `right` with the words of `full` from `from` on as they are in `left`,
@@ -98,54 +66,71 @@ bool CopyRight(const Ordering& ordering, const Block& left, FullBlock* full,
   if (!full->IsBoundary(from) || !full->IsWellSpread(from)) return false;
   full->PutLeastAt(ordering, from);
   const uint64_t* const words = &full->sorted.word[from];
-  right->lower_bound = KeyEntryOf(left.level, words[0]);
-  if (!InheritEncoding(ordering, left, false, right)) return false;
+  const char* const lower_bound = KeyEntryOf(left.level(), words[0]);
+  const Encoding& encoding = *left.encoding();
+  // Where blocks have prefixes of their own, it has to be the same.
+  if (encoding.holder == nullptr &&
+      ComparePrefix(DecodeKey(lower_bound), DecodeKey(left.lower_bound()),
+                    encoding.prefix) != 0) {
+    return false;
+  }
+  right->SetLowerBound(lower_bound);
+  right->SetEncoding(&encoding, left.cut());
   FillSlots(words, Block::kSlots - from, right);
   right->next.Init(next);
+  return true;
+}
+
+// Chooses an encoding for `right`, whose direction is set, from what its left
+// and right neighbours have or anew, and gives it that. False when none will
+// do.
+bool Encode(const Ordering& ordering, const NewBlockKeys& keys,
+            const Encoding* own, uint64_t next, int most_cost,
+            EncodingStore* encodings, BlockPlan* plan, Block* right) {
+  const Encoding* const other =
+      IsEmpty(next) ? nullptr : BlockOf(next)->encoding();
+  if (!ordering.digests() || !PlanBlock(keys, right->is_reverse(), own, other,
+                                        most_cost, encodings, plan)) {
+    return false;
+  }
+  right->SetEncoding(plan->encoding, plan->cut);
   return true;
 }
 
 // Fills `right` with the words of `full`, which are in order, from `from` on,
 // under discriminators of its own. False, and nothing done, when these would
 // have to be labels and `labels` does not permit it.
-bool FillRight(const Ordering& ordering, FullBlock* full, int from,
-               uint64_t next, Labels labels, Block* right) {
+bool FillRight(const Ordering& ordering, const Block& left, FullBlock* full,
+               int from, uint64_t next, Labels labels, int most_cost,
+               EncodingStore* encodings, Block* right) {
   const Key* const keys = full->KeysFrom(from);
   const int count = Block::kSlots - from;
   Key fence;
-  NewBlockKeys plan{keys, count, nullptr, keys[0], keys[count - 1],
-                    true, false};
+  NewBlockKeys plan{keys, count, nullptr, keys, count, true, false};
   if (!IsEmpty(next)) {
-    fence = DecodeKey(BlockOf(next)->lower_bound);
+    fence = DecodeKey(BlockOf(next)->lower_bound());
     plan.fence = &fence;
-    plan.scale_high = fence;
     plan.open = false;
   }
-  right->lower_bound = keys[0].entry;
-  uint32_t discs[Block::kSlots];
-  uint32_t fence_disc = 0;
-  const int most_comparisons =
-      labels == Labels::kNo ? TieCost::kWellSpread : TieCost::kWorseThanLabels;
-  const auto plan_digests = plan.open ? PlanDigests : PlanDigestsBetween;
-  Encoding encoding = right->encoding();
-  if (ordering.digests() &&
-      plan_digests(plan, most_comparisons, &encoding, discs, &fence_disc)) {
-    right->SetEncoding(encoding);
-  } else {
+  right->SetLowerBound(keys[0].entry);
+  BlockPlan planned;
+  if (!Encode(ordering, plan, left.encoding(), next, most_cost, encodings,
+              &planned, right)) {
     if (labels == Labels::kNo) return false;
-    PlanLabels(plan, discs, &fence_disc);
+    PlanLabels(count, plan.fence != nullptr, planned.discs);
+    planned.fence_disc = kMaxDisc;
   }
   uint64_t words[Block::kSlots];
   for (int i = 0; i < count; ++i) {
-    words[i] = MakeWord(discs[i], EntryOf(full->sorted.word[from + i]));
+    words[i] = MakeWord(planned.discs[i], EntryOf(full->sorted.word[from + i]));
   }
   FillSlots(words, count, right);
-  SetNeighbour(right, fence_disc, next);
+  SetNeighbour(right, planned.fence_disc, next);
   return true;
 }
 
 // The leftmost child of an index level never leaves its head.
-int FirstToMove(const Block& head) { return head.level == 0 ? 0 : 1; }
+int FirstToMove(const Block& head) { return head.level() == 0 ? 0 : 1; }
 
 }  // namespace
 
@@ -154,18 +139,19 @@ int FirstToMove(const Block& head) { return head.level == 0 ? 0 : 1; }
 FullBlock::FullBlock(const Ordering& ordering, const Block& block,
                      const Words& words)
     : block_(block),
-      level_(block.level),
+      level_(block.level()),
       digests_(ordering.UsesDigestsOf(block)) {
   Scan().sort(words, &sorted);
   for (const uint64_t w : sorted.word) ties_.Add(DiscOf(w));
 }
 
 bool FullBlock::IsWellSpread(int from) const {
-  if (!digests_ || block_.is_head() || block_.verifies_prefix()) return false;
+  if (!digests_) return false;
   constexpr uint32_t kPlenty = 32 * Block::kSlots;
   const int quarter = (Block::kSlots - 1 - from) / 4;
-  if (DiscOf(sorted.word[Block::kSlots - 1 - quarter]) <
-      DiscOf(sorted.word[from + quarter]) + kPlenty) {
+  if (block_.cut().shift > 0 &&
+      DiscOf(sorted.word[Block::kSlots - 1 - quarter]) <
+          DiscOf(sorted.word[from + quarter]) + kPlenty) {
     return false;
   }
   for (int i = from + 1; i < Block::kSlots; ++i) {
@@ -218,6 +204,29 @@ int FullBlock::Middle() const {
   return kHalf;
 }
 
+// As in a prefix B-tree (Bayer and Unterauer, 1977).
+int FullBlock::ShortestSeparator() {
+  constexpr int kHalf = Block::kSlots / 2;
+  constexpr int kQuarter = Block::kSlots / 4;
+  int best = kHalf;
+  size_t shortest = SIZE_MAX;
+  const int lowest = std::max(kHalf - kQuarter, 2);
+  if (lowest > kHalf) return kHalf;
+  const Key* const keys = KeysFrom(lowest - 1);
+  for (int off = 0; off <= kQuarter; ++off) {
+    for (const int at : {kHalf + off, kHalf - off}) {
+      if (at < lowest || at >= Block::kSlots) continue;
+      const size_t common =
+          CommonPrefix(keys[at - lowest], keys[at - lowest + 1]);
+      if (common < shortest) {
+        shortest = common;
+        best = at;
+      }
+    }
+  }
+  return best;
+}
+
 int FullBlock::EndOfAscent(const Visit& visit, const Key& key) const {
   constexpr int kMostAbove = Block::kSlots / 4;
   const uint64_t below = visit.neighbours.predecessor;
@@ -254,7 +263,7 @@ bool IsReverse(const Ordering& ordering, const Block& block, uint64_t next,
                const char* least, const char* greatest) {
   if (ordering.mode() != DigestMode::kBothDirections) return false;
   if (ordering.checks() && IsEmpty(next) && block.is_head() &&
-      block.level == 0 && block.kind == Encoding::Kind::kLabels) {
+      block.level() == 0 && block.has_labels()) {
     return CompareUserKeyBytes(DecodeKey(least), DecodeKey(greatest)) > 0;
   }
   return block.is_reverse() || (!IsEmpty(next) && BlockOf(next)->is_reverse());
@@ -265,7 +274,7 @@ bool IsReverse(const Ordering& ordering, const Block& block, uint64_t next,
 bool AscendsBelowNext(const Visit& visit, int level, const Key& key) {
   SortedWords sorted;
   Scan().sort(visit.words, &sorted);
-  const Key bound = DecodeKey(BlockOf(visit.next)->lower_bound);
+  const Key bound = DecodeKey(BlockOf(visit.next)->lower_bound());
   return Ascends(visit, level, sorted, Block::kSlots - 1,
                  {DiscOf(visit.next), bound.sequence}, key);
 }
@@ -280,39 +289,33 @@ AppendPoint AppendPointOf(const Visit& visit, uint32_t disc) {
 const char* ScaleOfAppend(const Block& left, const AppendPoint& point) {
   // The first head has no lower bound. That of a block that is not the last one
   // may have little in common with what ascends there.
-  return IsEmpty(point.next) && left.lower_bound != nullptr
-             ? left.lower_bound
-             : KeyEntryOf(left.level, point.early);
+  return IsEmpty(point.next) && left.lower_bound() != nullptr
+             ? left.lower_bound()
+             : KeyEntryOf(left.level(), point.early);
 }
 
 uint64_t FillAppended(const Ordering& ordering, const Block& left,
                       const AppendPoint& point, const Key& key,
-                      const void* address, Block* right) {
-  const bool last = IsEmpty(point.next);
+                      const void* address, EncodingStore* encodings,
+                      Block* right) {
   Key fence;
-  NewBlockKeys plan{&key, 1,    nullptr, DecodeKey(ScaleOfAppend(left, point)),
-                    key,  true, false};
-  if (!last) {
-    fence = DecodeKey(BlockOf(point.next)->lower_bound);
+  const Key sample[] = {DecodeKey(ScaleOfAppend(left, point)), key};
+  NewBlockKeys plan{&key, 1, nullptr, sample, 2, true, false};
+  if (!IsEmpty(point.next)) {
+    fence = DecodeKey(BlockOf(point.next)->lower_bound());
     plan.fence = &fence;
   }
-  right->flags |= Block::kLowerBoundUntied;
-  right->lower_bound = key.entry;
-  uint32_t disc = point.disc;
-  uint32_t fence_disc = 0;
-  if (!last ||
-      !InheritsAtEnd(ordering, left, DiscOf(point.early), disc, right)) {
-    Encoding encoding = right->encoding();
-    if (ordering.digests() && PlanDigests(plan, TieCost::kCollisionHeavy,
-                                          &encoding, &disc, &fence_disc)) {
-      right->SetEncoding(encoding);
-    } else {
-      PlanLabels(plan, &disc, &fence_disc);
-    }
+  right->SetFlag(Block::kLowerBoundUntied);
+  right->SetLowerBound(key.entry);
+  BlockPlan planned;
+  if (!Encode(ordering, plan, left.encoding(), point.next,
+              TieCost::kCollisionHeavy, encodings, &planned, right)) {
+    PlanLabels(1, plan.fence != nullptr, planned.discs);
+    planned.fence_disc = kMaxDisc;
   }
-  const uint64_t word = MakeWord(disc, address);
+  const uint64_t word = MakeWord(planned.discs[0], address);
   right->slots[0].Init(word);
-  SetNeighbour(right, fence_disc, point.next);
+  SetNeighbour(right, planned.fence_disc, point.next);
   return word;
 }
 
@@ -320,85 +323,89 @@ uint64_t FillAppended(const Ordering& ordering, const Block& left,
 
 int FillRightHalf(const Ordering& ordering, const Block& left,
                   const Visit& visit, const Key& key, FullBlock* full,
-                  Block* right) {
-  const int end = full->EndOfAscent(visit, key);
-  if (end < Block::kSlots) {
+                  EncodingStore* encodings, Block* right) {
+  const uint64_t next = visit.next;
+  int from = full->EndOfAscent(visit, key);
+  if (from == Block::kSlots) {
+    from = full->Middle();
+    if (!full->collision_heavy() &&
+        CopyRight(ordering, left, full, from, next, right)) {
+      return from;
+    }
     if (!full->collision_heavy()) full->Order(ordering);
-    FillRight(ordering, full, end, visit.next, Labels::kYes, right);
-    return end;
-  }
-  const int middle = full->Middle();
-  if (full->collision_heavy()) {
-    // Where discriminators have become useless, a new block that resolves the
-    // keys takes all it can. (For a head, a new head was tried.)
-    if (!left.is_head() &&
-        FillRight(ordering, full, 1, visit.next, Labels::kNo, right)) {
+    // Index blocks are few: a new one that is better takes all it can.
+    if (left.level() > 0 && !left.is_head() && full->collision_heavy() &&
+        FillRight(ordering, left, full, 1, next, Labels::kNo,
+                  full->cost() * 2 / 3, encodings, right)) {
       return 1;
     }
-  } else {
-    if (CopyRight(ordering, left, full, middle, visit.next, right)) {
-      return middle;
+    if (full->collision_heavy() && ordering.digests()) {
+      from = full->ShortestSeparator();
     }
+    // What comes in below everything in a head is the sign of a load in
+    // descending order, which is to leave full blocks behind. On level 0 a head
+    // has no lower bound to keep.
+    const uint64_t below = left.level() == 0 ? kNoWord : full->sorted.word[0];
+    if (left.is_head() && visit.neighbours.predecessor == below) {
+      from = FirstToMove(left);
+    }
+  } else if (!full->collision_heavy()) {
     full->Order(ordering);
   }
-  int from = middle;
-  // What comes in below everything in a head is the sign of a load in
-  // descending order, which is to leave full blocks behind. On level 0 a head
-  // has no lower bound to keep.
-  const uint64_t below = left.level == 0 ? kNoWord : full->sorted.word[0];
-  if (left.is_head() && visit.neighbours.predecessor == below) {
-    from = FirstToMove(left);
-  }
-  FillRight(ordering, full, from, visit.next, Labels::kYes, right);
+  FillRight(ordering, left, full, from, next, Labels::kYes,
+            TieCost::kWorseThanLabels * (Block::kSlots - from), encodings,
+            right);
   return from;
 }
 
 bool FillRightOfNewHead(const Ordering& ordering, const Block& head,
-                        uint64_t next, FullBlock* full, Block* right) {
+                        uint64_t next, FullBlock* full,
+                        EncodingStore* encodings, Block* right) {
   const int from = FirstToMove(head);
   const bool used_up = DiscOf(full->sorted.word[from]) < Block::kSlots;
-  return FillRight(ordering, full, from, next,
-                   used_up ? Labels::kYes : Labels::kNo, right);
+  return used_up ? FillRight(ordering, head, full, from, next, Labels::kYes,
+                             TieCost::kWorseThanLabels, encodings, right)
+                 : FillRight(ordering, head, full, from, next, Labels::kNo,
+                             TieCost::kWellSpread * (Block::kSlots - from),
+                             encodings, right);
 }
 
-void FillNewHead(const Ordering& ordering, FullBlock* full, Block* right,
-                 Block* head) {
-  const int from = FirstToMove(*head);
+void FillNewHead(const Ordering& ordering, FullBlock* full,
+                 EncodingStore* encodings, Block* right, Block* head) {
+  const int from = FirstToMove(full->block());
   const Key* const keys = full->KeysFrom(from);
-  const Key& last = keys[Block::kSlots - 1 - from];
-  const NewBlockKeys plan{nullptr, 0, &keys[0], keys[0], last, false, true};
-  head->flags |= Block::kHead;
-  head->lower_bound = right->lower_bound;
-  uint32_t fence_disc = kMaxDisc;
-  Encoding encoding = head->encoding();
-  if (ordering.digests() && PlanDigests(plan, TieCost::kCollisionHeavy,
-                                        &encoding, nullptr, &fence_disc)) {
-    head->SetEncoding(encoding);
+  const NewBlockKeys plan{nullptr, 0,   &keys[0], keys, Block::kSlots - from,
+                          false,   true};
+  head->SetFlag(Block::kHead);
+  head->SetLowerBound(right->lower_bound());
+  BlockPlan planned;
+  if (!Encode(ordering, plan, right->encoding(), kNoNext,
+              TieCost::kCollisionHeavy, encodings, &planned, head)) {
+    planned.fence_disc = kMaxDisc;
   }
   if (from > 0) {
     head->slots[0].Init(MakeWord(0, BlockOf(full->sorted.word[0])));
   }
-  head->next.Init(MakeWord(fence_disc, right));
+  head->next.Init(MakeWord(planned.fence_disc, right));
 }
 
 void FillRoot(const Ordering& ordering, Block* root, Block* child,
-              const char* low, const char* high, Block* grown) {
-  const Key key = DecodeKey(child->lower_bound);
-  const NewBlockKeys plan{&key, 1,   nullptr, DecodeKey(low), DecodeKey(high),
-                          true, true};
-  grown->flags |= Block::kHead;
-  grown->lower_bound = child->lower_bound;
-  uint32_t disc = 0;
-  uint32_t unused = 0;
-  Encoding encoding = grown->encoding();
-  if (ordering.digests() &&
-      PlanDigests(plan, TieCost::kCollisionHeavy, &encoding, &disc, &unused)) {
-    grown->SetEncoding(encoding);
-  } else {
-    disc = kMaxDisc / 2;
+              const char* low, const char* high, EncodingStore* encodings,
+              Block* grown) {
+  const Key key = DecodeKey(child->lower_bound());
+  const Key sample[] = {DecodeKey(low), DecodeKey(high)};
+  const NewBlockKeys plan{&key, 1, nullptr, sample, 2, true, true};
+  grown->SetFlag(Block::kHead);
+  grown->SetLowerBound(child->lower_bound());
+  BlockPlan planned;
+  if (!Encode(ordering, plan, child->encoding(), kNoNext,
+              TieCost::kCollisionHeavy, encodings, &planned, grown)) {
+    planned.discs[0] = kMaxDisc / 2;
   }
   grown->slots[0].Init(MakeWord(0, root));
-  if (Block::kSlots > 1) grown->slots[1].Init(MakeWord(disc, child));
+  if (Block::kSlots > 1) {
+    grown->slots[1].Init(MakeWord(planned.discs[0], child));
+  }
 }
 
 }  // namespace fastskip

@@ -12,6 +12,7 @@
 #include "block_encoding.h"
 #include "block_ordering.h"
 #include "block_search.h"
+#include "encoding_store.h"
 
 namespace fastskip {
 
@@ -32,13 +33,15 @@ class FullBlock {
 
   // Whether the discriminators resolve too few of the keys, or none.
   bool collision_heavy() const {
-    return block_.kind == Encoding::Kind::kLabels ||
-           ties_.Above(TieCost::kCollisionHeavy);
+    return block_.has_labels() || ties_.Above(TieCost::kCollisionHeavy);
   }
 
+  // Of its ties.
+  int cost() const { return ties_.sum(); }
+
   // Whether the discriminators from `from` on are good for some more splits:
-  // they are digests of keys that have the prefix, the middle half of the words
-  // has plenty of them, and none is shared but by versions of one key.
+  // they are codes, whole ones or with plenty between the words of the middle
+  // half, and none is shared but by versions of one key.
   bool IsWellSpread(int from) const;
 
   // Whether word `i` has another discriminator than the one before it.
@@ -68,6 +71,10 @@ class FullBlock {
   // Where to cut into halves.
   int Middle() const;
 
+  // The same where discriminators are of no use: where the shortest key
+  // separates the halves. REQUIRES: Order
+  int ShortestSeparator();
+
   // Where to cut when the key of `visit` goes on a run that ascends below a few
   // other words: the run is to have the block for itself. kSlots when that is
   // not so.
@@ -77,6 +84,8 @@ class FullBlock {
   // REQUIRES: Order, where collision_heavy()
   const char* Least() const;
   const char* Greatest() const;
+
+  const Block& block() const { return block_; }
 
   SortedWords sorted;
 
@@ -116,28 +125,31 @@ bool IsReverse(const Ordering& ordering, const Block& block, uint64_t next,
 // For an append: `address` under `key` alone. Returns its word.
 uint64_t FillAppended(const Ordering& ordering, const Block& left,
                       const AppendPoint& point, const Key& key,
-                      const void* address, Block* right);
+                      const void* address, EncodingStore* encodings,
+                      Block* right);
 
 // For a split of `left`: the upper part of `full`, its words. Returns where
 // that part begins.
 int FillRightHalf(const Ordering& ordering, const Block& left,
                   const Visit& visit, const Key& key, FullBlock* full,
-                  Block* right);
+                  EncodingStore* encodings, Block* right);
 
 // For a head that is to be replaced: all that it holds, but above level 0 the
 // leftmost child. False, and nothing done, when that would not help.
 // REQUIRES: Order
 bool FillRightOfNewHead(const Ordering& ordering, const Block& head,
-                        uint64_t next, FullBlock* full, Block* right);
+                        uint64_t next, FullBlock* full,
+                        EncodingStore* encodings, Block* right);
 
 // The new head itself, with `right` as its neighbour; above level 0 it keeps
 // the leftmost child. REQUIRES: FillRightOfNewHead returned true
-void FillNewHead(const Ordering& ordering, FullBlock* full, Block* right,
-                 Block* head);
+void FillNewHead(const Ordering& ordering, FullBlock* full,
+                 EncodingStore* encodings, Block* right, Block* head);
 
 // The first root above `root`, of which `child` was split off, in a range whose
 // scale the entries `low` and `high` show.
 void FillRoot(const Ordering& ordering, Block* root, Block* child,
-              const char* low, const char* high, Block* grown);
+              const char* low, const char* high, EncodingStore* encodings,
+              Block* grown);
 
 }  // namespace fastskip

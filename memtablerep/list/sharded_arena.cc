@@ -100,6 +100,7 @@ uint32_t UsefulShards(uint32_t wanted) {
 struct ShardedArena::Chunk {
   StepAtomic<uint64_t> cursor;
   Chunk* older = nullptr;
+  uint64_t entries_before = 0;  // in older chunks, when this one was installed
   const uint64_t bytes;
   const bool fresh;  // without pages
 
@@ -118,7 +119,10 @@ struct ShardedArena::Chunk {
     const uint64_t begin = to / kPiece * kPiece;
     ProvidePages(At(begin), At(std::min(begin + kPiece, bytes)));
   }
-  uint64_t Entries() const { return cursor.LoadRelaxed() >> (2 * kOffsetBits); }
+  // With those of older chunks.
+  uint64_t AllEntries() const {
+    return entries_before + (cursor.LoadRelaxed() >> (2 * kOffsetBits));
+  }
 };
 
 static_assert(ShardedArena::kMaxChunk <= kOffsetMask, "an offset is 20 bits");
@@ -132,8 +136,9 @@ char* ShardedArena::AllocateEntry(size_t bytes) {
   return Allocate(Part::kEntry, bytes);
 }
 
-void* ShardedArena::AllocateBlock() {
-  return Allocate(Part::kBlock, sizeof(Block));
+void* ShardedArena::AllocateAligned(size_t bytes) {
+  assert(bytes % 64 == 0);
+  return Allocate(Part::kBlock, bytes);
 }
 
 // Only advice: where another thread takes the block, or a refill comes first,
@@ -260,10 +265,9 @@ void ShardedArena::Refill(Shard* shard, Chunk* exhausted, size_t room) {
     fresh = NewChunk(room);
   }
   fresh->older = exhausted;
+  fresh->entries_before = exhausted == nullptr ? 0 : exhausted->AllEntries();
   if (!shard->chunk.ReplaceRelease(exhausted, fresh)) {
     parked_.PutRelease(fresh);
-  } else if (exhausted != nullptr) {
-    closed_entries_.Add(exhausted->Entries());
   }
 }
 
@@ -290,10 +294,10 @@ ShardedArena::Stats ShardedArena::GetStats() const {
 }
 
 uint64_t ShardedArena::ApproximateEntries() const {
-  uint64_t entries = entries_alone_.Load() + closed_entries_.Load();
+  uint64_t entries = entries_alone_.Load();
   const auto add = [&](const Shard& shard) {
     const Chunk* const chunk = shard.chunk.LoadAcquire();
-    if (chunk != nullptr) entries += chunk->Entries();
+    if (chunk != nullptr) entries += chunk->AllEntries();
   };
   add(first_shard_);
   const uint32_t in_use = shards_in_use_.LoadAcquire();

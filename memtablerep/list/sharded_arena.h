@@ -80,8 +80,9 @@ class ShardedArena {
   // source throws; the arena is as before then.
   char* AllocateEntry(size_t bytes);
 
-  // Room for one Block, aligned to a cache line. Same errors.
-  void* AllocateBlock();
+  // The same for blocks and encodings: aligned to a cache line.
+  // REQUIRES: whole cache lines
+  void* AllocateAligned(size_t bytes);
 
   // Prefetches the cache lines that the next block will be written to.
   void PrefetchBlock();
@@ -123,7 +124,6 @@ class ShardedArena {
   RelaxedAtomic<uint64_t> reserved_;
   RelaxedAtomic<uint64_t> entries_alone_;
   RelaxedAtomic<uint64_t> entry_bytes_alone_;
-  RelaxedAtomic<uint64_t> closed_entries_;  // of chunks no longer in use
   StepAtomic<Chunk*> parked_{nullptr};
   // Shards 1 and up, made when threads first collide.
   StepAtomic<Shard*> more_shards_{nullptr};

@@ -57,9 +57,10 @@ class ArenaProgram : public schedule::Program {
         continue;
       }
       const size_t bytes = request == kBlock ? sizeof(Block) : request;
-      char* piece = request == kBlock
-                        ? static_cast<char*>(arena_->AllocateBlock())
-                        : arena_->AllocateEntry(bytes);
+      char* piece =
+          request == kBlock
+              ? static_cast<char*>(arena_->AllocateAligned(sizeof(Block)))
+              : arena_->AllocateEntry(bytes);
       // Races with whoever got the same bytes.
       std::fill_n(piece, bytes, static_cast<char>(thread));
       Add(thread, piece, bytes);

@@ -35,7 +35,7 @@ class Pieces {
     Add(arena->AllocateEntry(bytes), bytes);
   }
   void AddBlock(ShardedArena* arena) {
-    auto* block = static_cast<char*>(arena->AllocateBlock());
+    auto* block = static_cast<char*>(arena->AllocateAligned(sizeof(Block)));
     ASSERT_EQ(0u, reinterpret_cast<uintptr_t>(block) % 64);
     Add(block, sizeof(Block));
     ++blocks_;

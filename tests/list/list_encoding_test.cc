@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The encoding of a block, as a pure function: discriminators follow the order
-// of keys, whatever keys come in later, and labels lie where they are asked
-// for.
+// What is planned for a new block: discriminators follow the order of keys,
+// whatever keys come in later, encodings resolve what they were planned for and
+// are shared, and labels lie where they are asked for.
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "memtablerep/list/block_encoding.h"
+#include "memtablerep/list/block_plan.h"
 #include "tests/list/list_test_util.h"
 
 namespace fastskip {
@@ -78,114 +80,170 @@ class ListEncodingTest : public ::testing::Test {
     return entries;
   }
 
+  static NewBlockKeys Block(const Key* keys, size_t count) {
+    const int n = static_cast<int>(count);
+    return {keys, n, nullptr, keys, n, true, false};
+  }
+
+  static uint32_t DiscOf(const BlockPlan& plan, const Key& lower_bound,
+                         const Key& key) {
+    const Encoding& encoding = *plan.encoding;
+    return plan.cut.DiscOf(
+        DigestOf(encoding, HolderOf(encoding, lower_bound.entry), key));
+  }
+
+  // A new list.
+  void Renew() {
+    chunks_ = std::make_unique<test::HeapChunks>();
+    arena_ = std::make_unique<ShardedArena>(chunks_.get(), 1);
+    encodings_ = std::make_unique<EncodingStore>(arena_.get());
+    last_ = nullptr;
+    keys_.clear();
+  }
+
+  void SetUp() override { Renew(); }
+
+  static constexpr int kAnyCost = kBlockSlots * kBlockSlots;
+
   Random random_ = test::MakeRandom();
+  std::unique_ptr<test::HeapChunks> chunks_;
+  std::unique_ptr<ShardedArena> arena_;
+  std::unique_ptr<EncodingStore> encodings_;
+  const Encoding* last_ = nullptr;  // that was planned
+  std::vector<std::unique_ptr<Keys>> keys_;
 };
 
-// Plans for some of the keys, as a split does, then encodes all of them. Where
-// the plan says that a key of the range has the prefix, it need not be
-// verified.
+// Plans for some of the keys, as a split does, then encodes all of them. The
+// lists of the rounds share encodings, as blocks do.
 TEST_F(ListEncodingTest, DiscriminatorsFollowTheOrderOfAllKeys) {
   int planned = 0;
+  int shared = 0;
   for (int round = 0; round < 20000; ++round) {
-    Keys all(AnyEntries(2 + random_.Uniform(2 * kBlockSlots)));
+    if (round % 20 == 0) Renew();
+    const Keys& all = *keys_.emplace_back(std::make_unique<Keys>(
+        AnyEntries(2 + random_.Uniform(2 * kBlockSlots))));
+    std::vector<Key> keys = all.keys;
     const bool reverse = random_.OneIn(3);
     if (reverse) {
-      std::stable_sort(all.keys.begin(), all.keys.end(),
+      std::stable_sort(keys.begin(), keys.end(),
                        [](const Key& a, const Key& b) {
                          return CompareUserKeyBytes(a, b) > 0;
                        });
     }
-    const size_t begin = random_.Uniform(all.keys.size() - 1);
+    const size_t begin = random_.Uniform(keys.size() - 1);
     const size_t count = 1 + random_.Uniform(std::min<size_t>(
-                                 kBlockSlots, all.keys.size() - 1 - begin));
+                                 kBlockSlots, keys.size() - 1 - begin));
     const size_t end = begin + count;  // the fence, if there is one
-    NewBlockKeys keys{&all.keys[begin],
-                      static_cast<int>(count),
-                      nullptr,
-                      all.keys[begin],
-                      all.keys[end - 1],
-                      true,
-                      false};
-    keys.head = random_.OneIn(4);
+    NewBlockKeys block = Block(&keys[begin], count);
+    block.head = random_.OneIn(4);
     if (random_.OneIn(2)) {
-      keys.fence = &all.keys[end];
-      keys.scale_high = all.keys[end];
-      keys.open = false;
+      block.fence = &keys[end];
+      block.open = false;
     }
-    Encoding encoding;
-    encoding.reverse = reverse;
-    std::vector<uint32_t> discs(count);
-    uint32_t fence_disc = kMaxDisc;
-    if (!PlanDigests(keys, TieCost::kWorseThanLabels, &encoding, discs.data(),
-                     &fence_disc)) {
-      ASSERT_EQ(encoding.kind, Encoding::Kind::kLabels);
+    const uint64_t kept = encodings_->kept();
+    BlockPlan plan;
+    if (!PlanBlock(block, reverse, last_, nullptr, kAnyCost, encodings_.get(),
+                   &plan)) {
       continue;
     }
     ++planned;
-    const char* const holder = all.keys[begin].entry;
+    shared += encodings_->kept() == kept ? 1 : 0;
+    last_ = plan.encoding;
+    ASSERT_EQ(reverse, plan.encoding->reverse);
     uint32_t last = 0;
-    for (size_t i = 0; i < all.keys.size(); ++i) {
-      const uint32_t disc = DiscOfKey(encoding, holder, all.keys[i], false);
-      ASSERT_GE(disc, last) << test::DebugString(all.keys[i].entry);
+    for (size_t i = 0; i < keys.size(); ++i) {
+      const uint32_t disc = DiscOf(plan, keys[begin], keys[i]);
+      ASSERT_GE(disc, last) << test::DebugString(keys[i].entry);
       ASSERT_GE(disc, kMinDisc);
       ASSERT_LE(disc, kMaxDisc);
       last = disc;
-      if (i < begin || i >= end) continue;
-      ASSERT_EQ(disc, discs[i - begin]);
-      if (!encoding.verify_prefix) {
-        ASSERT_EQ(disc, DiscOfKey(encoding, holder, all.keys[i], true));
+      if (i >= begin && i < end) {
+        ASSERT_EQ(disc, plan.discs[i - begin]);
       }
     }
-    if (keys.fence != nullptr) {
-      ASSERT_EQ(fence_disc, DiscOfKey(encoding, holder, all.keys[end], false));
+    if (block.fence != nullptr) {
+      ASSERT_EQ(plan.fence_disc, DiscOf(plan, keys[begin], keys[end]));
     }
   }
   EXPECT_GT(planned, 5000);
+  EXPECT_GT(shared, 500);
 }
 
-TEST_F(ListEncodingTest, ChoosesWhatResolvesTheKeys) {
-  const auto kind_of = [](const std::vector<std::string>& user_keys) {
+// Each byte that varies has the radix of its class.
+TEST_F(ListEncodingTest, DigitsAreOfTheClassOfTheirBytes) {
+  struct Case {
+    std::vector<std::string> keys;
+    std::vector<uint64_t> radices;
+  };
+  const Case cases[] = {
+      {{"user:1a", "user:2b", "user:7c"}, {10, 16}},
+      {{"user:an", "user:by", "user:cz"}, {16, 26}},
+      {{"user:A.", "user:Fz", "user:B~"}, {16, 95}},
+      // The binary byte in front may carry, the highest one begins near 0.
+      {{std::string("k\x10\xf0\x10", 4), std::string("k\x10\xff\xf0", 4)},
+       {4, 256, 256}},
+      {{std::string("k\0\x01\x10", 4), std::string("k\0\x02\xf0", 4)},
+       {5, 256}},
+      // Numbers of two lengths.
+      {{"n7", "n8", "n42"}, {10, 11}},
+      // Versions of one key: the sequence number alone.
+      {{"hot", "hot", "hot"}, {}},
+  };
+  for (const Case& c : cases) {
     std::vector<std::string> entries;
     uint64_t sequence = 100;
-    for (const std::string& key : user_keys) {
+    for (const std::string& key : c.keys) {
       entries.push_back(EncodeEntry(key, sequence--, 1));
     }
+    std::sort(entries.begin(), entries.end());
     const Keys all(entries);
-    const int count = static_cast<int>(all.keys.size());
-    const NewBlockKeys keys{all.keys.data(),     count, nullptr, all.keys[0],
-                            all.keys[count - 1], true,  false};
+    NewBlockKeys block = Block(all.keys.data(), all.keys.size());
+    block.open = false;
     Encoding encoding;
-    std::vector<uint32_t> discs(count);
-    uint32_t fence_disc;
-    PlanDigests(keys, TieCost::kWorseThanLabels, &encoding, discs.data(),
-                &fence_disc);
-    return encoding.kind;
-  };
-  EXPECT_EQ(Encoding::Kind::kDigits,
-            kind_of({"user00001234", "user00005678", "user00009012"}));
-  EXPECT_EQ(Encoding::Kind::kBytes, kind_of({std::string("k\x01\x02", 3),
-                                             std::string("k\x81\x02", 3)}));
-  EXPECT_EQ(Encoding::Kind::kSequence, kind_of({"hot", "hot", "hot"}));
+    ASSERT_TRUE(
+        PlanEncoding(block, false, PrefixOf::kEncoding, nullptr, &encoding));
+    std::vector<uint64_t> radices;
+    for (int i = 0; i < encoding.digits; ++i) {
+      radices.push_back(encoding.digit[i].radix());
+    }
+    EXPECT_EQ(c.radices, radices) << c.keys[0];
+    EXPECT_EQ(c.radices.empty(), encoding.sequences > 1) << c.keys[0];
+    for (const Key& key : all.keys) {
+      EXPECT_TRUE(Covers(encoding, encoding.holder, key));
+    }
+  }
 }
 
 // Keys that the digests put in another order than the one given.
 TEST_F(ListEncodingTest, RefusesKeysInAnotherOrder) {
   const Keys all({EncodeEntry("a1", 9, 1), EncodeEntry("c3", 9, 1),
                   EncodeEntry("b2", 9, 1), EncodeEntry("d4", 9, 1)});
-  NewBlockKeys keys{all.keys.data(), 4,    nullptr, all.keys[0],
-                    all.keys[3],     true, false};
-  Encoding encoding;
-  uint32_t discs[4];
-  uint32_t fence_disc = 0;
-  EXPECT_FALSE(PlanDigests(keys, TieCost::kWorseThanLabels, &encoding, discs,
-                           &fence_disc));
-  EXPECT_EQ(Encoding::Kind::kLabels, encoding.kind);
+  NewBlockKeys block = Block(all.keys.data(), 4);
+  BlockPlan plan;
+  EXPECT_FALSE(PlanBlock(block, false, nullptr, nullptr, kAnyCost,
+                         encodings_.get(), &plan));
   // The fence lies below the last key.
-  keys.count = 2;
-  keys.fence = &all.keys[2];
-  keys.scale_high = all.keys[3];
-  EXPECT_FALSE(PlanDigests(keys, TieCost::kWorseThanLabels, &encoding, discs,
-                           &fence_disc));
+  block.count = block.samples = 2;
+  block.fence = &all.keys[2];
+  block.open = false;
+  EXPECT_FALSE(PlanBlock(block, false, nullptr, nullptr, kAnyCost,
+                         encodings_.get(), &plan));
+  EXPECT_EQ(0u, encodings_->kept());
+}
+
+// An encoding whose blocks have prefixes of their own, and a block whose lower
+// bound is shorter than that.
+TEST_F(ListEncodingTest, RefusesAHolderThatIsTooShort) {
+  const Keys all({EncodeEntry("prefix1", 9, 1), EncodeEntry("prefix2", 9, 1),
+                  EncodeEntry("q", 9, 1), EncodeEntry("r", 9, 1)});
+  NewBlockKeys block = Block(all.keys.data(), 2);
+  Encoding encoding;
+  ASSERT_TRUE(PlanEncoding(block, false, PrefixOf::kBlock, nullptr, &encoding));
+  ASSERT_GT(encoding.prefix, 1u);
+  BlockPlan plan;
+  EXPECT_TRUE(PlanCut(block, encoding, &plan));
+  const NewBlockKeys other = Block(&all.keys[2], 2);
+  EXPECT_FALSE(PlanCut(other, encoding, &plan));
 }
 
 // Of a table whose keys ascend and the first key of the next one.
@@ -198,19 +256,72 @@ TEST_F(ListEncodingTest, BoundsFarApartDoNotHideTheScale) {
   entries.push_back(EncodeEntry("t9", 1, 1));
   const Keys all(entries);
   const int count = kBlockSlots / 2;
-  const NewBlockKeys keys{
-      all.keys.data(), count, &all.keys[count], all.keys[0], all.keys[count],
-      false,           false};
-  Encoding bounds;
-  Encoding between;
-  uint32_t discs[kBlockSlots];
-  uint32_t fence_disc = 0;
-  EXPECT_FALSE(
-      PlanDigests(keys, TieCost::kCollisionHeavy, &bounds, discs, &fence_disc));
-  ASSERT_TRUE(PlanDigestsBetween(keys, TieCost::kCollisionHeavy, &between,
-                                 discs, &fence_disc));
-  for (int i = 1; i < count; ++i) EXPECT_LT(discs[i - 1], discs[i]);
-  EXPECT_LE(discs[count - 1], fence_disc);
+  NewBlockKeys block = Block(all.keys.data(), count);
+  block.fence = &all.keys[count];
+  block.open = false;
+  BlockPlan plan;
+  ASSERT_TRUE(PlanBlock(block, false, nullptr, nullptr, kAnyCost,
+                        encodings_.get(), &plan));
+  for (int i = 1; i < count; ++i) EXPECT_LT(plan.discs[i - 1], plan.discs[i]);
+  EXPECT_LE(plan.discs[count - 1], plan.fence_disc);
+}
+
+// A counter that goes on needs a new encoding from time to time, each of which
+// takes in what the one before it covered.
+TEST_F(ListEncodingTest, AWiderEncodingServesWhatTheOldOneServed) {
+  const Encoding* encoding = nullptr;
+  std::vector<std::unique_ptr<Keys>> blocks;
+  for (int i = 0; i < 1500; ++i) {
+    std::vector<std::string> entries;
+    for (int j = 0; j < 2; ++j) {
+      char digits[16];
+      std::snprintf(digits, sizeof(digits), "%d", 100000 + 14 * (37 * i + j));
+      entries.push_back(EncodeEntry(std::string("id") + digits, 1, 1));
+    }
+    blocks.push_back(std::make_unique<Keys>(entries));
+    const std::vector<Key>& keys = blocks.back()->keys;
+    NewBlockKeys block = Block(keys.data(), 2);
+    block.words = &keys[1];
+    block.count = 1;
+    BlockPlan plan;
+    ASSERT_TRUE(PlanBlock(block, false, encoding, nullptr, kAnyCost,
+                          encodings_.get(), &plan));
+    encoding = plan.encoding;
+    EXPECT_TRUE(Covers(*encoding, HolderOf(*encoding, keys[1].entry), keys[1]));
+  }
+  EXPECT_LE(encodings_->kept(), 4u);
+  for (const auto& keys : blocks) {
+    EXPECT_TRUE(Covers(*encoding, encoding->holder, keys->keys[0]));
+  }
+}
+
+TEST_F(ListEncodingTest, KeepsOneEncodingForSoManyBlocks) {
+  for (uint64_t i = 0; i < EncodingStore::kFirst; ++i) {
+    ASSERT_TRUE(encodings_->MayPlan());
+    encodings_->Keep(Encoding{});
+  }
+  EXPECT_FALSE(encodings_->MayPlan());
+  for (uint64_t i = 1; i < EncodingStore::kBlocksPerEncoding; ++i) {
+    encodings_->NoteBlock();
+    ASSERT_FALSE(encodings_->MayPlan());
+  }
+  encodings_->NoteBlock();
+  EXPECT_TRUE(encodings_->MayPlan());
+  EXPECT_EQ(EncodingStore::kFirst, encodings_->kept());
+}
+
+TEST_F(ListEncodingTest, PlansLessOftenWhereNothingComesOfIt) {
+  const auto asked_until_allowed = [&] {
+    int asked = 1;
+    while (!encodings_->MayPlan()) ++asked;
+    return asked;
+  };
+  EXPECT_EQ(1, asked_until_allowed());
+  for (int i = 0; i < 10; ++i) encodings_->NotePlan(false);
+  asked_until_allowed();
+  EXPECT_EQ(1 << EncodingStore::kMostFruitless, asked_until_allowed());
+  encodings_->NotePlan(true);
+  EXPECT_EQ(1, asked_until_allowed());
 }
 
 TEST_F(ListEncodingTest, TiesCostTheSquaresOfTheirRuns) {
@@ -245,19 +356,14 @@ TEST_F(ListEncodingTest, LabelsLieBetweenTheirNeighbours) {
 }
 
 TEST_F(ListEncodingTest, LabelsOfANewBlockLeaveRoom) {
-  const Keys all(AnyEntries(kBlockSlots));
   for (int count = 1; count <= kBlockSlots; ++count) {
-    NewBlockKeys keys{all.keys.data(),     count, nullptr, all.keys[0],
-                      all.keys[count - 1], true,  false};
     for (const bool fenced : {false, true}) {
-      keys.fence = fenced ? &all.keys[count - 1] : nullptr;
       uint32_t discs[kBlockSlots];
-      uint32_t fence_disc = 0;
-      PlanLabels(keys, discs, &fence_disc);
+      PlanLabels(count, fenced, discs);
       for (int i = 1; i < count; ++i) {
         ASSERT_GT(discs[i], discs[i - 1] + kBlockSlots);
       }
-      ASSERT_GT(fence_disc, discs[count - 1] + kBlockSlots);
+      ASSERT_GT(kMaxDisc, discs[count - 1] + kBlockSlots);
     }
   }
 }

@@ -28,15 +28,22 @@ using test::TestComparator;
 
 constexpr int kSlots = Block::kSlots;
 
-// A block with bytes behind no prefix: of keys of one letter, the discriminator
-// is far from that of the next letter.
+// A block whose discriminators tell the first byte: of keys of one letter, that
+// is far from the next letter's.
 class ListProbeTest : public ::testing::Test {
  protected:
   ListProbeTest() {
-    block_.kind = Encoding::Kind::kBytes;
-    block_.shift = 48;
-    block_.lower_bound = Entry("b");
-    right_.lower_bound = Entry("m");
+    encoding_.digit[0] = Digit{0, {0, 0}, {255, 255}, {0, 0}, false, 256};
+    encoding_.digits = 1;
+    encoding_.length = 1;
+    encoding_.sequences = 256;  // of which none is told from another here
+    encoding_.newest = 1000;
+    encoding_.sequence_shift = 10;
+    encoding_.greatest = 256 * 256 - 1;
+    encoding_.holder = Entry("b");
+    block_.SetEncoding(&encoding_, Cut());
+    block_.SetLowerBound(encoding_.holder);
+    right_.SetLowerBound(Entry("m"));
     Put(0, "b");
     Put(1, "d");
   }
@@ -46,13 +53,13 @@ class ListProbeTest : public ::testing::Test {
     return store_.Add(user_key, sequence);
   }
   uint64_t WordOf(const char* entry) {
-    return MakeWord(DiscOfKey(block_, DecodeKey(entry), false), entry);
+    return MakeWord(DiscOfKey(block_, DecodeKey(entry)), entry);
   }
   void Put(int slot, const char* user_key) {
     block_.slots[slot].Init(WordOf(Entry(user_key)));
   }
   void SetNeighbour() {
-    block_.next.Init(MakeWord(DiscOf(WordOf(right_.lower_bound)), &right_));
+    block_.next.Init(MakeWord(DiscOf(WordOf(right_.lower_bound())), &right_));
   }
   Key KeyOf(const char* user_key, uint64_t sequence = 7) {
     return DecodeKey(Entry(user_key, sequence));
@@ -62,21 +69,22 @@ class ListProbeTest : public ::testing::Test {
   const Ordering ordering_{&comparator_, KnownOrder::kBytewise,
                            DigestMode::kBothDirections};
   test::EntryStore store_;
-  Block block_;
-  Block right_;
+  Encoding encoding_{};
+  Block block_{0, 0};
+  Block right_{0, 0};
 };
 
 TEST_F(ListProbeTest, HereWithTheFirstEmptySlot) {
   const Key key = KeyOf("c");
   Probe probe(ordering_, key, Footprint::kFitsCache);
-  ASSERT_EQ(Outcome::kHere, probe.VisitForInsert(block_, kNoWord));
+  ASSERT_EQ(Outcome::kHere, probe.VisitForInsert(block_));
   EXPECT_EQ(2, probe.slot());
   EXPECT_EQ(block_.slots[0].LoadRelaxed(), probe.neighbours().predecessor);
   EXPECT_EQ(block_.slots[1].LoadRelaxed(), probe.neighbours().successor);
   EXPECT_EQ(DiscOf(WordOf(key.entry)), probe.DiscForInsert());
   Put(2, "e");
   Put(3, "f");
-  ASSERT_EQ(Outcome::kHere, probe.VisitForInsert(block_, kNoWord));
+  ASSERT_EQ(Outcome::kHere, probe.VisitForInsert(block_));
   EXPECT_EQ(-1, probe.slot());
 }
 
@@ -85,17 +93,16 @@ TEST_F(ListProbeTest, MoveRightFromTheNeighboursBoundOn) {
   for (const char* const user_key : {"m", "z"}) {
     const Key key = KeyOf(user_key);
     Probe probe(ordering_, key, Footprint::kFitsCache);
-    EXPECT_EQ(Outcome::kMoveRight, probe.VisitForInsert(block_, kNoWord));
+    EXPECT_EQ(Outcome::kMoveRight, probe.VisitForInsert(block_));
+    EXPECT_EQ(Outcome::kMoveRight, probe.VisitForRead(block_, Exact::kBoth));
     EXPECT_EQ(Outcome::kMoveRight,
-              probe.VisitForRead(block_, kNoWord, Exact::kBoth));
-    EXPECT_EQ(Outcome::kMoveRight,
-              probe.VisitForDescent(block_, kNoWord, Exact::kNeither));
+              probe.VisitForDescent(block_, Exact::kNeither));
     EXPECT_EQ(&right_, BlockOf(probe.next()));
   }
   // A newer version of the bound lies below it.
   const Key newer = KeyOf("m", 8);
   Probe probe(ordering_, newer, Footprint::kFitsCache);
-  EXPECT_EQ(Outcome::kHere, probe.VisitForInsert(block_, kNoWord));
+  EXPECT_EQ(Outcome::kHere, probe.VisitForInsert(block_));
 }
 
 TEST_F(ListProbeTest, RetryWhenTheBlockIsSplitDuringTheScan) {
@@ -106,8 +113,8 @@ TEST_F(ListProbeTest, RetryWhenTheBlockIsSplitDuringTheScan) {
   const Key key = KeyOf("c");
   Probe probe(ordering_, key, Footprint::kFitsCache);
   at_step = &split;
-  EXPECT_EQ(Outcome::kRetry, probe.VisitForInsert(block_, kNoWord));
-  EXPECT_EQ(Outcome::kHere, probe.VisitForInsert(block_, kNoWord));
+  EXPECT_EQ(Outcome::kRetry, probe.VisitForInsert(block_));
+  EXPECT_EQ(Outcome::kHere, probe.VisitForInsert(block_));
   at_step = nullptr;
   EXPECT_EQ(2 * (kSlots + 2), steps);
 }
@@ -122,8 +129,7 @@ TEST_F(ListProbeTest, AReadTakesTheLastNext) {
   const Key key = KeyOf("z");
   Probe probe(ordering_, key, Footprint::kFitsCache);
   at_step = &split;
-  EXPECT_EQ(Outcome::kMoveRight,
-            probe.VisitForRead(block_, kNoWord, Exact::kBoth));
+  EXPECT_EQ(Outcome::kMoveRight, probe.VisitForRead(block_, Exact::kBoth));
   at_step = nullptr;
 }
 
@@ -132,8 +138,8 @@ TEST_F(ListProbeTest, MovedEntriesAreForInsertsToClear) {
   SetNeighbour();
   const Key key = KeyOf("c");
   Probe probe(ordering_, key, Footprint::kFitsCache);
-  EXPECT_EQ(Outcome::kMovedEntries, probe.VisitForInsert(block_, kNoWord));
-  EXPECT_EQ(Outcome::kHere, probe.VisitForRead(block_, kNoWord, Exact::kBoth));
+  EXPECT_EQ(Outcome::kMovedEntries, probe.VisitForInsert(block_));
+  EXPECT_EQ(Outcome::kHere, probe.VisitForRead(block_, Exact::kBoth));
   EXPECT_TRUE(IsMoved(ordering_, 0, block_.slots[2].LoadRelaxed(),
                       block_.next.LoadRelaxed()));
   EXPECT_FALSE(IsMoved(ordering_, 0, block_.slots[1].LoadRelaxed(),
@@ -142,11 +148,13 @@ TEST_F(ListProbeTest, MovedEntriesAreForInsertsToClear) {
 
 TEST_F(ListProbeTest, DuplicateWhereUserKeyAndSequenceAreEqual) {
   const Key same = KeyOf("d");
-  EXPECT_EQ(Outcome::kDuplicate, Probe(ordering_, same, Footprint::kFitsCache)
-                                     .VisitForInsert(block_, kNoWord));
+  EXPECT_EQ(
+      Outcome::kDuplicate,
+      Probe(ordering_, same, Footprint::kFitsCache).VisitForInsert(block_));
   const Key newer = KeyOf("d", 8);
-  EXPECT_EQ(Outcome::kHere, Probe(ordering_, newer, Footprint::kFitsCache)
-                                .VisitForInsert(block_, kNoWord));
+  EXPECT_EQ(
+      Outcome::kHere,
+      Probe(ordering_, newer, Footprint::kFitsCache).VisitForInsert(block_));
 }
 
 TEST_F(ListProbeTest, ViolationWhereTheComparatorContradicts) {
@@ -155,21 +163,19 @@ TEST_F(ListProbeTest, ViolationWhereTheComparatorContradicts) {
                          DigestMode::kBothDirections);
   const Key key = KeyOf("c");
   Probe probe(checked, key, Footprint::kFitsCache);
-  EXPECT_EQ(Outcome::kViolation, probe.VisitForInsert(block_, kNoWord));
-  EXPECT_EQ(Outcome::kViolation,
-            probe.VisitForRead(block_, kNoWord, Exact::kSuccessor));
-  EXPECT_EQ(Outcome::kHere,
-            probe.VisitForDescent(block_, kNoWord, Exact::kNeither));
+  EXPECT_EQ(Outcome::kViolation, probe.VisitForInsert(block_));
+  EXPECT_EQ(Outcome::kViolation, probe.VisitForRead(block_, Exact::kSuccessor));
+  EXPECT_EQ(Outcome::kHere, probe.VisitForDescent(block_, Exact::kNeither));
 }
 
 TEST_F(ListProbeTest, TheOptimisticDescentStaysLeftOfTies) {
   block_.slots[2].Init(WordOf(Entry("d", 5)));
   const Key key = KeyOf("d", 6);
   Probe probe(ordering_, key, Footprint::kFitsCache);
-  EXPECT_EQ(Outcome::kHere, probe.VisitLeftOfTies(block_, kNoWord));
+  EXPECT_EQ(Outcome::kHere, probe.VisitLeftOfTies(block_));
   EXPECT_TRUE(probe.skipped_ties());
   EXPECT_EQ(block_.slots[0].LoadRelaxed(), probe.neighbours().predecessor);
-  EXPECT_EQ(Outcome::kHere, probe.VisitForRead(block_, kNoWord, Exact::kBoth));
+  EXPECT_EQ(Outcome::kHere, probe.VisitForRead(block_, Exact::kBoth));
   EXPECT_EQ(block_.slots[1].LoadRelaxed(), probe.neighbours().predecessor);
   EXPECT_EQ(block_.slots[2].LoadRelaxed(), probe.neighbours().successor);
 }

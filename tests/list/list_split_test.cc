@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "memtablerep/list/block_plan.h"
 #include "memtablerep/list/block_split.h"
 #include "tests/list/list_test_util.h"
 
@@ -23,11 +24,24 @@ constexpr int kSlots = Block::kSlots;
 // them in the order given.
 class ListSplitTest : public ::testing::Test {
  protected:
-  // Fills left_ with entries under digests of their own, between its lower
-  // bound and its fence; without a fence, at the scale of the first `scale`
-  // keys.
+  // Of the first byte alone.
+  static Encoding FirstByte(const char* holder) {
+    Encoding encoding{};
+    encoding.digit[0] = Digit{0, {0, 0}, {255, 255}, {0, 0}, false, 1};
+    encoding.digits = 1;
+    encoding.length = 1;
+    encoding.holder = holder;
+    encoding.sequences = 1;
+    encoding.greatest = 255;
+    return encoding;
+  }
+
+  // Fills left_ with entries under an encoding of their own, or, where it is
+  // not to resolve them, of their first bytes; between its lower bound and its
+  // fence; without a fence, at the scale of the first `scale` keys.
   void Fill(const std::vector<std::string>& user_keys,
-            const std::string& fence = "", int scale = kSlots) {
+            const std::string& fence = "", int scale = kSlots,
+            bool resolves = true) {
     ASSERT_EQ(user_keys.size(), static_cast<size_t>(kSlots));
     std::vector<Key> keys;
     uint64_t sequence = 1000;
@@ -35,36 +49,33 @@ class ListSplitTest : public ::testing::Test {
       entries_.push_back(store_.Add(key, sequence--));
       keys.push_back(DecodeKey(entries_.back()));
     }
-    NewBlockKeys plan{keys.data(),     kSlots, nullptr, keys[0],
-                      keys[scale - 1], true,   false};
+    NewBlockKeys block{keys.data(), kSlots, nullptr, keys.data(),
+                       scale,       true,   false};
     Key bound;
     if (!fence.empty()) {
-      neighbour_.lower_bound = store_.Add(fence, 1);
-      bound = DecodeKey(neighbour_.lower_bound);
-      plan.fence = &bound;
-      plan.scale_high = bound;
-      plan.open = false;
+      neighbour_.SetLowerBound(store_.Add(fence, 1));
+      bound = DecodeKey(neighbour_.lower_bound());
+      block.fence = &bound;
+      block.open = false;
     }
-    uint32_t discs[kSlots];
-    uint32_t fence_disc = 0;
-    Encoding encoding;
-    if (PlanDigests(plan, kSlots, &encoding, discs, &fence_disc)) {
-      left_.SetEncoding(encoding);
-    } else {
-      PlanLabels(plan, discs, &fence_disc);
-    }
-    left_.lower_bound = entries_[0];
+    BlockPlan plan;
+    ASSERT_TRUE(
+        PlanEncoding(block, false, PrefixOf::kEncoding, nullptr, &encoding_));
+    if (!resolves) encoding_ = FirstByte(keys[0].entry);
+    ASSERT_TRUE(PlanCut(block, encoding_, &plan));
+    left_.SetEncoding(&encoding_, plan.cut);
+    left_.SetLowerBound(entries_[0]);
     for (int i = 0; i < kSlots; ++i) {
       // Slots are in no order; this one is a permutation.
-      left_.slots[i * 5 % kSlots].Init(MakeWord(discs[i], entries_[i]));
+      left_.slots[i * 5 % kSlots].Init(MakeWord(plan.discs[i], entries_[i]));
     }
-    if (!fence.empty()) left_.next.Init(MakeWord(fence_disc, &neighbour_));
+    if (!fence.empty()) left_.next.Init(MakeWord(plan.fence_disc, &neighbour_));
   }
 
   // What an insert of `key` sees of left_.
   Probe Visit(const Key& key) {
     Probe probe(ordering_, key, Footprint::kFitsCache);
-    EXPECT_EQ(Probe::Outcome::kHere, probe.VisitForInsert(left_, kNoWord));
+    EXPECT_EQ(Probe::Outcome::kHere, probe.VisitForInsert(left_));
     return probe;
   }
 
@@ -81,14 +92,22 @@ class ListSplitTest : public ::testing::Test {
       EXPECT_EQ(entries_[from + i], EntryOf(sorted.word[i])) << i;
       EXPECT_GE(DiscOf(sorted.word[i]), last);
       last = DiscOf(sorted.word[i]);
-      if (right.kind != Encoding::Kind::kLabels) {
-        EXPECT_EQ(last, DiscOfKey(right, DecodeKey(entries_[from + i]), false));
+      if (!right.has_labels()) {
+        EXPECT_EQ(last, DiscOfKey(right, DecodeKey(entries_[from + i])));
       }
     }
-    EXPECT_EQ(entries_[from], right.lower_bound);
+    EXPECT_EQ(entries_[from], right.lower_bound());
     const uint64_t next = right.next.LoadAcquire();
     EXPECT_EQ(BlockOf(left_.next.LoadAcquire()), BlockOf(next));
     EXPECT_GE(DiscOf(next), last);
+  }
+
+  void ExpectDistinct(const Block& block) {
+    Words words;
+    LoadWords(block, &words);
+    SortedWords sorted;
+    Scan().sort(words, &sorted);
+    EXPECT_EQ(0u, sorted.ties);
   }
 
   static std::string Numbered(const std::string& prefix, int number) {
@@ -112,9 +131,13 @@ class ListSplitTest : public ::testing::Test {
                            DigestMode::kBothDirections};
   test::EntryStore store_;
   std::vector<const char*> entries_;
-  Block left_;
-  Block right_;
-  Block neighbour_;
+  test::HeapChunks chunks_;
+  ShardedArena arena_{&chunks_, 1};
+  EncodingStore encodings_{&arena_};
+  Encoding encoding_;  // of left_
+  Block left_{0, 0};
+  Block right_{0, 0};
+  Block neighbour_{0, 0};
 };
 
 TEST_F(ListSplitTest, DistinctKeysAreCutInTheMiddle) {
@@ -124,8 +147,8 @@ TEST_F(ListSplitTest, DistinctKeysAreCutInTheMiddle) {
   FullBlock full(ordering_, left_, probe.visit().words);
   EXPECT_FALSE(full.collision_heavy());
   EXPECT_EQ(kSlots / 2, full.Middle());
-  const int from =
-      FillRightHalf(ordering_, left_, probe.visit(), key, &full, &right_);
+  const int from = FillRightHalf(ordering_, left_, probe.visit(), key, &full,
+                                 &encodings_, &right_);
   EXPECT_EQ(kSlots / 2, from);
   ExpectUpperPart(right_, from);
 }
@@ -147,28 +170,73 @@ TEST_F(ListSplitTest, NoCutFallsWithinVersionsOfOneKey) {
   }
 }
 
-// Discriminators that resolve nothing: all but the lowest go to a block that
-// resolves them.
-TEST_F(ListSplitTest, CollisionHeavyWordsMoveToABlockThatResolvesThem) {
-  std::vector<std::string> keys = {"a"};
-  for (int i = 1; i < kSlots; ++i) keys.push_back(Numbered("b", i));
-  Fill(keys, "zzzzzzzz");
+// Discriminators that resolve nothing: the block is cut where the shortest key
+// separates the halves, and the right one resolves its keys.
+TEST_F(ListSplitTest, CollisionHeavyWordsAreCutAtTheShortestSeparator) {
+  const int cut = kSlots / 2 + 3;
+  std::vector<std::string> keys;
+  for (int i = 0; i < cut; ++i) keys.push_back(Numbered("b1", i));
+  for (int i = cut; i < kSlots; ++i) keys.push_back(Numbered("b2", i));
+  Fill(keys, "zzzzzzzz", kSlots, false);
   const Key key = DecodeKey(store_.Add("b00000000", 5000));
   const Probe probe = Visit(key);
   FullBlock full(ordering_, left_, probe.visit().words);
   ASSERT_TRUE(full.collision_heavy());
   full.Order(ordering_);
-  const int from =
-      FillRightHalf(ordering_, left_, probe.visit(), key, &full, &right_);
-  EXPECT_EQ(1, from);
+  EXPECT_EQ(cut, full.ShortestSeparator());
+  const int from = FillRightHalf(ordering_, left_, probe.visit(), key, &full,
+                                 &encodings_, &right_);
+  EXPECT_EQ(cut, from);
   ExpectUpperPart(right_, from);
-  EXPECT_FALSE(FullBlock(ordering_, right_,
-                         [&] {
-                           Words words;
-                           LoadWords(right_, &words);
-                           return words;
-                         }())
-                   .collision_heavy());
+  ExpectDistinct(right_);
+}
+
+// In an index all but the lowest word go to a block that resolves them.
+TEST_F(ListSplitTest, CollisionHeavyIndexBlocksGiveAwayAllTheyCan) {
+  std::vector<std::string> keys;
+  for (int i = 0; i < kSlots; ++i) keys.push_back(Numbered("b", i));
+  Fill(keys, "zzzzzzzz", kSlots, false);
+  std::vector<std::unique_ptr<Block>> children;
+  Block left(1, 0);
+  left.SetEncoding(left_.encoding(), left_.cut());
+  left.SetLowerBound(entries_[0]);
+  for (int i = 0; i < kSlots; ++i) {
+    children.push_back(std::make_unique<Block>(0, 0));
+    children.back()->SetLowerBound(entries_[i]);
+    left.slots[i].Init(MakeWord(DiscOfKey(left, DecodeKey(entries_[i])),
+                                children.back().get()));
+  }
+  left.next.Init(left_.next.LoadRelaxed());
+  const Key key = DecodeKey(store_.Add("b00000000", 5000));
+  Probe probe(ordering_, key, Footprint::kFitsCache);
+  ASSERT_EQ(Probe::Outcome::kHere, probe.VisitForInsert(left));
+  FullBlock full(ordering_, left, probe.visit().words);
+  full.Order(ordering_);
+  Block right(1, 0);
+  EXPECT_EQ(1, FillRightHalf(ordering_, left, probe.visit(), key, &full,
+                             &encodings_, &right));
+  ExpectDistinct(right);
+}
+
+// The prefix of a block may be its own: then the right half must have the same
+// to take over the left one's discriminators.
+TEST_F(ListSplitTest, DiscriminatorsAreTakenOverUnderTheSamePrefixOnly) {
+  Fill(Table("user", kSlots), Numbered("user", 10 * kSlots + 10));
+  const Key key = DecodeKey(store_.Add(Numbered("user", 15), 5000));
+  Encoding own = encoding_;
+  own.holder = nullptr;
+  left_.SetEncoding(&own, left_.cut());
+  left_.SetLowerBound(store_.Add("user", 9));  // as short as the prefix
+  own.prefix = 5;
+  ASSERT_LT(DecodeKey(left_.lower_bound()).size, own.prefix);
+  const Probe probe(ordering_, key, Footprint::kFitsCache);
+  Words words;
+  LoadWords(left_, &words);
+  FullBlock full(ordering_, left_, words);
+  const int from = FillRightHalf(ordering_, left_, probe.visit(), key, &full,
+                                 &encodings_, &right_);
+  EXPECT_NE(&own, right_.encoding());
+  EXPECT_LT(0, from);
 }
 
 // A run that ascends below a few words of the next table gets the block.
@@ -202,12 +270,12 @@ TEST_F(ListSplitTest, AnAppendStartsABlockOfItsOwn) {
   const Probe probe = Visit(key);
   const AppendPoint point = AppendPointOf(probe.visit(), probe.DiscForInsert());
   const uint64_t word =
-      FillAppended(ordering_, left_, point, key, entry, &right_);
+      FillAppended(ordering_, left_, point, key, entry, &encodings_, &right_);
   EXPECT_EQ(entry, EntryOf(word));
   EXPECT_EQ(word, right_.slots[0].LoadAcquire());
-  EXPECT_EQ(entry, right_.lower_bound);
+  EXPECT_EQ(entry, right_.lower_bound());
   EXPECT_EQ(kNoNext, right_.next.LoadAcquire());
-  EXPECT_EQ(DiscOf(word), DiscOfKey(right_, key, false));
+  EXPECT_EQ(DiscOf(word), DiscOfKey(right_, key));
   for (int i = 1; i < kSlots; ++i) {
     EXPECT_EQ(kNoNext, right_.slots[i].LoadAcquire());
   }
@@ -215,21 +283,22 @@ TEST_F(ListSplitTest, AnAppendStartsABlockOfItsOwn) {
 
 TEST_F(ListSplitTest, AReplacedHeadLeavesRoomBelow) {
   Fill(Table("user", kSlots, 1000000));
-  left_.flags |= Block::kHead;
+  left_.SetFlag(Block::kHead);
   const Key key = DecodeKey(store_.Add("a", 5000));
   const Probe probe = Visit(key);
   FullBlock full(ordering_, left_, probe.visit().words);
   full.Order(ordering_);
-  ASSERT_TRUE(FillRightOfNewHead(ordering_, left_, kNoNext, &full, &right_));
+  ASSERT_TRUE(FillRightOfNewHead(ordering_, left_, kNoNext, &full, &encodings_,
+                                 &right_));
   ExpectUpperPart(right_, 0);
-  Block head;
-  FillNewHead(ordering_, &full, &right_, &head);
+  Block head(0, 0);
+  FillNewHead(ordering_, &full, &encodings_, &right_, &head);
   EXPECT_TRUE(head.is_head());
   const uint64_t next = head.next.LoadAcquire();
   EXPECT_EQ(&right_, BlockOf(next));
   EXPECT_GT(DiscOf(next), kMinDisc + kSlots);
   const Key below = DecodeKey(store_.Add(Numbered("user", 999999), 1));
-  EXPECT_LE(DiscOfKey(head, below, false), DiscOf(next));
+  EXPECT_LE(DiscOfKey(head, below), DiscOf(next));
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ const Block* OwnerFrom(const Block* block, const EntryComparator& comparator,
     const uint64_t next = block->next.LoadAcquire();
     if (IsEmpty(next)) return block;
     const Block* const right = BlockOf(next);
-    if (!right->is_head() && comparator.Compare(right->lower_bound, key) > 0) {
+    if (!right->is_head() &&
+        comparator.Compare(right->lower_bound(), key) > 0) {
       return block;
     }
     block = right;
@@ -29,7 +30,7 @@ const Block* ChildFor(const Block& block, const Words& words,
   const Block* child = nullptr;
   for (const uint64_t word : words.slot) {
     if (IsEmpty(word)) continue;
-    const char* const bound = KeyEntryOf(block.level, word);
+    const char* const bound = KeyEntryOf(block.level(), word);
     if (bound != nullptr &&
         (comparator.Compare(bound, key) > 0 ||
          (greatest != nullptr && comparator.Compare(bound, greatest) < 0))) {
@@ -43,8 +44,8 @@ const Block* ChildFor(const Block& block, const Words& words,
 }
 
 uint32_t SlotsThatTie(const Block& block, const Words& words, const Key& key) {
-  if (block.kind == Encoding::Kind::kLabels) return 0;
-  return SlotsWithDisc(words, DiscOfKey(block, key, false));
+  if (block.has_labels()) return 0;
+  return SlotsWithDisc(words, DiscOfKey(block, key));
 }
 
 // Whether one of the slots holds the user key.
@@ -68,7 +69,7 @@ void TieCount::Add(const BlockSkipList& list, const EntryComparator& comparator,
     LoadWords(*block, &words);
     const uint32_t slots = SlotsThatTie(*block, words, decoded);
     const auto ties = static_cast<uint64_t>(__builtin_popcount(slots));
-    if (block->level == 0) {
+    if (block->level() == 0) {
       in_leaf_ += ties;
       if (purpose == SearchFor::kLookup && AnyHas(slots, words, decoded)) {
         --in_leaf_;
