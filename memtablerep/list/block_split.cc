@@ -17,25 +17,15 @@ uint64_t SequenceOf(int level, uint64_t word) {
   return entry == nullptr ? UINT64_MAX : DecodeKey(entry).sequence;
 }
 
-// What lies right above a key: a word of its block, or the neighbour.
-struct Above {
-  uint32_t disc;
-  uint64_t sequence;
-};
-
 // Whether `key` goes on a run that ascends up to the word `last` of a full
-// block: it is nearer to that than to what lies above, which is older, and the
-// words up to `last` were written one after the other. (In random order by
-// chance, in less than one of 120 blocks.)
-bool Ascends(const Visit& visit, int level, const SortedWords& sorted, int last,
-             const Above& above, const Key& key) {
+// block: what lies above, inserted under `above`, is older, and the words up to
+// `last` were written one after the other. (In random order by chance, in less
+// than one of 120 blocks.)
+bool Ascends(int level, const SortedWords& sorted, int last, uint64_t above,
+             const Key& key) {
   constexpr int kRun = std::min(5, Block::kSlots);
   if (last + 1 < kRun) return false;
-  if (visit.by_digest &&
-      visit.disc - DiscOf(sorted.word[last]) >= above.disc - visit.disc) {
-    return false;
-  }
-  if (above.sequence >= SequenceOf(level, sorted.word[last])) return false;
+  if (above >= SequenceOf(level, sorted.word[last])) return false;
   uint64_t newer = key.sequence;
   for (int i = last; i > last - kRun; --i) {
     const uint64_t sequence = SequenceOf(level, sorted.word[i]);
@@ -188,17 +178,14 @@ bool FullBlock::IsNextReverse(const Ordering& ordering, uint64_t next) const {
 }
 
 // Not within a run of ties, if it can be helped, since every key of the run
-// would have to be compared with the new bound. A long run under one digest is
-// of versions of one key, mostly, and has a block of its own coming; one under
-// one label means nothing. Far above the middle there is no cut: keys that come
-// in right above the run would fill the block again at once, and be cut off one
-// by one.
+// would have to be compared with the new bound. One under one label means
+// nothing.
 int FullBlock::Middle() const {
   constexpr int kHalf = Block::kSlots / 2;
   constexpr int kQuarter = Block::kSlots / 4;
   const int most_off = digests_ ? kHalf - 1 : kQuarter;
   for (int off = 0; off <= most_off; ++off) {
-    if (off <= kQuarter && IsBoundary(kHalf + off)) return kHalf + off;
+    if (IsBoundary(kHalf + off)) return kHalf + off;
     if (IsBoundary(kHalf - off)) return kHalf - off;
   }
   return kHalf;
@@ -238,9 +225,8 @@ int FullBlock::EndOfAscent(const Visit& visit, const Key& key) const {
   int end = Block::kSlots - 1;  // the first word above the key
   while (DiscOf(sorted.word[end - 1]) >= DiscOf(above_key)) --end;
   if (end <= Block::kSlots - kMostAbove) return Block::kSlots;
-  const uint64_t above = sorted.word[end];
-  return Ascends(visit, level_, sorted, end - 1,
-                 {DiscOf(above), SequenceOf(level_, above)}, key)
+  return Ascends(level_, sorted, end - 1, SequenceOf(level_, sorted.word[end]),
+                 key)
              ? end
              : Block::kSlots;
 }
@@ -275,8 +261,7 @@ bool AscendsBelowNext(const Visit& visit, int level, const Key& key) {
   SortedWords sorted;
   Scan().sort(visit.words, &sorted);
   const Key bound = DecodeKey(BlockOf(visit.next)->lower_bound());
-  return Ascends(visit, level, sorted, Block::kSlots - 1,
-                 {DiscOf(visit.next), bound.sequence}, key);
+  return Ascends(level, sorted, Block::kSlots - 1, bound.sequence, key);
 }
 
 AppendPoint AppendPointOf(const Visit& visit, uint32_t disc) {

@@ -109,8 +109,8 @@ class Foreign : public KeyComparator {
   }
 
  private:
-  const void* second_word_ = nullptr;
-  const Comparator* const third_word_;
+  [[maybe_unused]] const void* second_word_ = nullptr;
+  [[maybe_unused]] const Comparator* const third_word_;
 };
 
 TEST(DbKnownOrderTest, ForeignKeyComparatorsAreNot) {

@@ -246,22 +246,25 @@ TEST_F(ListEncodingTest, RefusesAHolderThatIsTooShort) {
   EXPECT_FALSE(PlanCut(other, encoding, &plan));
 }
 
-// Of a table whose keys ascend and the first key of the next one.
+// Of a table whose keys ascend and the first key of the next one, under an
+// encoding of both.
 TEST_F(ListEncodingTest, BoundsFarApartDoNotHideTheScale) {
   std::vector<std::string> entries;
   for (int i = 0; i < kBlockSlots / 2; ++i) {
     entries.push_back(
         EncodeEntry("t1" + std::string(6, '\0') + static_cast<char>(i), 1, 1));
   }
-  entries.push_back(EncodeEntry("t9", 1, 1));
+  entries.push_back(EncodeEntry("t9" + std::string(6, '\xFF') + "\xFF", 1, 1));
   const Keys all(entries);
   const int count = kBlockSlots / 2;
+  Encoding encoding;
+  ASSERT_TRUE(PlanEncoding(Block(all.keys.data(), count + 1), false,
+                           PrefixOf::kEncoding, nullptr, &encoding));
   NewBlockKeys block = Block(all.keys.data(), count);
   block.fence = &all.keys[count];
   block.open = false;
   BlockPlan plan;
-  ASSERT_TRUE(PlanBlock(block, false, nullptr, nullptr, kAnyCost,
-                        encodings_.get(), &plan));
+  ASSERT_TRUE(PlanCut(block, encoding, &plan));
   for (int i = 1; i < count; ++i) EXPECT_LT(plan.discs[i - 1], plan.discs[i]);
   EXPECT_LE(plan.discs[count - 1], plan.fence_disc);
 }
@@ -292,6 +295,32 @@ TEST_F(ListEncodingTest, AWiderEncodingServesWhatTheOldOneServed) {
   EXPECT_LE(encodings_->kept(), 4u);
   for (const auto& keys : blocks) {
     EXPECT_TRUE(Covers(*encoding, encoding->holder, keys->keys[0]));
+  }
+}
+
+TEST_F(ListEncodingTest, AWiderEncodingServesTwoTables) {
+  std::vector<std::unique_ptr<Keys>> tables;
+  const Encoding* encoding = nullptr;
+  for (const char* const table : {"table-a/", "table-x/"}) {
+    std::vector<std::string> entries;
+    for (int i = 0; i < kBlockSlots; ++i) {
+      entries.push_back(EncodeEntry(
+          table + std::string(1, 'A' + i % 26) + static_cast<char>('a' + i), 1,
+          1));
+    }
+    std::sort(entries.begin(), entries.end());
+    tables.push_back(std::make_unique<Keys>(entries));
+    BlockPlan plan;
+    ASSERT_TRUE(PlanBlock(Block(tables.back()->keys.data(), kBlockSlots), false,
+                          encoding, nullptr, kAnyCost, encodings_.get(),
+                          &plan));
+    encoding = plan.encoding;
+  }
+  EXPECT_EQ(2u, encodings_->kept());
+  for (const auto& table : tables) {
+    for (const Key& key : table->keys) {
+      EXPECT_TRUE(Covers(*encoding, encoding->holder, key));
+    }
   }
 }
 
