@@ -348,11 +348,11 @@ bool FillRightOfNewHead(const Ordering& ordering, const Block& head,
                         EncodingStore* encodings, Block* right) {
   const int from = FirstToMove(head);
   const bool used_up = DiscOf(full->sorted.word[from]) < Block::kSlots;
-  return used_up ? FillRight(ordering, head, full, from, next, Labels::kYes,
-                             TieCost::kWorseThanLabels, encodings, right)
-                 : FillRight(ordering, head, full, from, next, Labels::kNo,
-                             TieCost::kWellSpread * (Block::kSlots - from),
-                             encodings, right);
+  const int most_comparisons =
+      used_up ? TieCost::kWorseThanLabels : TieCost::kWellSpread;
+  return FillRight(ordering, head, full, from, next,
+                   used_up ? Labels::kYes : Labels::kNo,
+                   most_comparisons * (Block::kSlots - from), encodings, right);
 }
 
 void FillNewHead(const Ordering& ordering, FullBlock* full,

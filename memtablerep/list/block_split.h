@@ -40,7 +40,7 @@ class FullBlock {
   int cost() const { return ties_.sum(); }
 
   // Whether the discriminators from `from` on are good for some more splits:
-  // they are codes, whole ones or with plenty between the words of the middle
+  // they are digests, whole ones or with plenty between the words of the middle
   // half, and none is shared but by versions of one key.
   bool IsWellSpread(int from) const;
 
