@@ -126,6 +126,9 @@ class FastSkipListRep final : public ROCKSDB_NAMESPACE::MemTableRep {
   Iterator* GetIterator(Arena* arena) override;
 
  private:
+  void MultiGetUnchecked(size_t num_keys, const char* const* keys, void** args,
+                         EntryCallback callback);
+
   // Chunks for the arena, from RocksDB's allocator. Installed headers only name
   // that class; the base class's Allocate reaches it. As thread-safe as the
   // allocator is; what it returns is not aligned.

@@ -389,6 +389,18 @@ inline Probe::Outcome Probe::VisitFor(const Block& block, Exact exact) {
   return Outcome::kHere;
 }
 
+void Probe::PrefetchForRead(const Block& block) {
+  ChooseSearch(block);
+  if (!visit_.by_digest) return;  // LocateByLabel prefetches for itself
+  LoadWords(block);
+  const uint64_t above = visit_.nearest.not_below;
+  if (IsEmpty(above)) return;
+  uint32_t slots = SlotsWithDisc(visit_.words, DiscOf(above));
+  for (; slots != 0; slots &= slots - 1) {
+    __builtin_prefetch(EntryOf(visit_.words.slot[__builtin_ctz(slots)]));
+  }
+}
+
 Probe::Outcome Probe::VisitForDescent(const Block& block, Exact exact) {
   return VisitFor<Purpose::kDescent>(block, exact);
 }

@@ -104,6 +104,10 @@ class Probe {
   // Whether the last such visit met ties. The successor is not known then.
   bool skipped_ties() const { return skipped_ties_; }
 
+  // Prefetches the entries that VisitForRead will compare or return, for a
+  // caller that has other work until they arrive.
+  void PrefetchForRead(const Block& block);
+
   // For the answer of a read; kViolation too.
   Outcome VisitForRead(const Block& block, Exact exact);
 

@@ -134,6 +134,12 @@ class BlockSkipList {
   // The first entry not below `key`, or null.
   const char* FindGreaterOrEqual(const char* key) const;
 
+  // The same for `count` keys, at most kLookupsAtOnce: `found[i]` for
+  // `keys[i]`. Side by side, so that they wait for memory together.
+  static constexpr int kLookupsAtOnce = 16;
+  void FindGreaterOrEqual(const char* const* keys, int count,
+                          const char** found) const;
+
   // About how many entries lie in [from, to); exact up to some hundred.
   uint64_t ApproximateCount(const char* from, const char* to) const;
 
@@ -196,8 +202,13 @@ class BlockSkipList {
   Block* FirstLeafIfOwner(const Probe& probe) const;
   Block* DescendLeftOfTies(Probe* probe, int to_level, Route* route) const;
   Block* DescendByComparing(Probe* probe, int to_level, Route* route) const;
+  static Block* StepLeftOfTies(Probe* probe, Block* at, bool* skipped);
+  static bool OwnsLeftOfTies(const Probe& probe, const Block* at, bool skipped);
+  void DescendTogether(Probe* const* probes, int count, Block** at) const;
   static Block* ChildOf(const Probe& probe);
   Found FindLeaf(const Key& key, Exact exact) const;
+  static bool FindInLeaf(Probe* probe, Block* at, Exact exact, Found* found);
+  static const char* FirstEntry(const Found& found);
   Block* FirstLeaf() const { return CurrentHead(first_leaf_.LoadAcquire()); }
   Block* LastLeaf() const;
 

@@ -38,21 +38,56 @@ Block* BlockSkipList::DescendLeftOfTies(Probe* probe, int to_level,
   Block* at = root_.LoadAcquire();
   bool skipped = false;
   while (at->level() > to_level) {
-    if (probe->VisitLeftOfTies(*at) == Probe::Outcome::kMoveRight) {
-      if (skipped) return nullptr;  // else the blocks below would own the key
-      at = BlockOf(probe->next());
-      continue;
+    Block* const next = StepLeftOfTies(probe, at, &skipped);
+    if (next == nullptr) return nullptr;
+    if (next->level() < at->level()) route->Pass(at);
+    at = next;
+  }
+  return OwnsLeftOfTies(*probe, at, skipped) ? at : nullptr;
+}
+
+// One step of the optimistic descent: down, or right. Null where it is wrong:
+// the blocks below would own the key.
+inline Block* BlockSkipList::StepLeftOfTies(Probe* probe, Block* at,
+                                            bool* skipped) {
+  if (probe->VisitLeftOfTies(*at) == Probe::Outcome::kMoveRight) {
+    return *skipped ? nullptr : BlockOf(probe->next());
+  }
+  *skipped = *skipped || probe->skipped_ties();
+  Block* const child = ChildOf(*probe);
+  child->Prefetch();
+  return child;
+}
+
+// Whether `at`, where an optimistic descent has ended, is not left of a block
+// that owns the key, if it `skipped` ties.
+inline bool BlockSkipList::OwnsLeftOfTies(const Probe& probe, const Block* at,
+                                          bool skipped) {
+  return !skipped || NextIsAbove(probe.ordering(), at->next.LoadAcquire(),
+                                 probe.key(), probe.bound());
+}
+
+// Optimistic descents to the leaves, one step of each in turn: what one waits
+// for arrives while the others are at work. `at[i]` becomes null where that of
+// `probes[i]` turns out to be wrong.
+void BlockSkipList::DescendTogether(Probe* const* probes, int count,
+                                    Block** at) const {
+  Block* const root = root_.LoadAcquire();
+  bool skipped[kLookupsAtOnce] = {};
+  for (int i = 0; i < count; ++i) at[i] = root;
+  for (bool going = root->level() > 0; going;) {
+    going = false;
+    for (int i = 0; i < count; ++i) {
+      if (at[i] == nullptr || at[i]->level() == 0) continue;
+      at[i] = StepLeftOfTies(probes[i], at[i], &skipped[i]);
+      going = true;
     }
-    route->Pass(at);
-    skipped = skipped || probe->skipped_ties();
-    at = ChildOf(*probe);
-    at->Prefetch();
   }
-  if (skipped && !NextIsAbove(probe->ordering(), at->next.LoadAcquire(),
-                              probe->key(), probe->bound())) {
-    return nullptr;
+  for (int i = 0; i < count; ++i) {
+    if (at[i] != nullptr && !OwnsLeftOfTies(*probes[i], at[i], skipped[i])) {
+      at[i] = nullptr;
+    }
   }
-  return at;
 }
 
 Block* BlockSkipList::DescendByComparing(Probe* probe, int to_level,

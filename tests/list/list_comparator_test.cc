@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tests/list/list_key_shapes.h"
 #include "tests/list/list_test_util.h"
@@ -120,6 +121,37 @@ TEST(ListComparatorTest, ContradictingOrderSwitchesToLabels) {
   EXPECT_TRUE(fixture.list.GetStats().uses_labels);
   insert("z", 5000);
   EXPECT_EQ("", fixture.list.TEST_Validate());
+}
+
+// A lookup, alone or in a batch, notices it as well.
+TEST(ListComparatorTest, LookupsNoticeAContradictingOrder) {
+  Random random = MakeRandom();
+  for (const bool batch : {false, true}) {
+    ListFixture fixture(CompareWithZFirst, KnownOrder::kUnknown);
+    EntryStore store;
+    std::vector<std::string> keys;
+    for (int i = 0; i < 5000; ++i) {
+      keys.push_back(std::to_string(random()));
+      ASSERT_TRUE(fixture.list.Insert(store.Add(keys.back(), 1)));
+    }
+    const std::string first = *std::min_element(keys.begin(), keys.end());
+    // Above all of them by bytes, below all of them to the comparator.
+    const char* const targets[] = {store.Add(keys[7], 1), store.Add("z", 1),
+                                   store.Add(keys[8], 1)};
+    const char* found[3];
+    if (batch) {
+      fixture.list.FindGreaterOrEqual(targets, 3, found);
+    } else {
+      for (int i = 0; i < 3; ++i) {
+        found[i] = fixture.list.FindGreaterOrEqual(targets[i]);
+      }
+    }
+    EXPECT_EQ(keys[7], ParseEntry(found[0]).user_key);
+    ASSERT_NE(nullptr, found[1]) << batch;
+    EXPECT_EQ(first, ParseEntry(found[1]).user_key) << batch;
+    EXPECT_EQ(keys[8], ParseEntry(found[2]).user_key);
+    EXPECT_TRUE(fixture.list.GetStats().uses_labels);
+  }
 }
 
 }  // namespace

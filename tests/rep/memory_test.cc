@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "memtablerep/fast_skip_list_factory.h"
+#include "memtablerep/fast_skip_list_rep.h"
 #include "rocksdb/db.h"
 #include "rocksdb/listener.h"
 #include "rocksdb/options.h"
@@ -405,6 +406,11 @@ TEST_P(RepMemory, GetsAndIteratorMovesUseNoHeap) {
   const rdb::LookupKey lookup(rdb::Slice(key), 9000, nullptr);
   std::unique_ptr<rdb::MemTableRep::Iterator> iter(rep->GetIterator(nullptr));
   uint64_t count = 0;
+  const std::vector<const char*> keys(20, entry.data());
+  std::vector<void*> args(keys.size(), &count);
+  const compat::EntryCheck no_check;
+  // Not in RocksDB's interface before 11.1.
+  auto* const with_multi_get = static_cast<FastSkipListRep*>(rep.get());
   const uint64_t before = heap_calls;
   for (int i = 0; i < 1000; ++i) {
     rep->Get(lookup, &count, CountThree);
@@ -412,6 +418,11 @@ TEST_P(RepMemory, GetsAndIteratorMovesUseNoHeap) {
     iter->Next();
     iter->Prev();
     count += rep->Contains(iter->key()) ? 1 : 0;
+    with_multi_get->MultiGet(keys.size(), keys.data(), args.data(), CountThree,
+                             false, false, no_check);
+    // Not in RocksDB's interface before 11.1.
+    static_cast<FastSkipListRep*>(rep.get())->MultiGet(
+        kBatch, keys, args, CountThree, false, false, {});
   }
   EXPECT_EQ(heap_calls, before);
   EXPECT_GT(count, 1000u);

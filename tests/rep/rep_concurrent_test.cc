@@ -15,6 +15,7 @@
 #include <tuple>
 #include <vector>
 
+#include "memtablerep/fast_skip_list_rep.h"
 #include "tests/list/list_key_shapes.h"
 #include "tests/test_util.h"
 
@@ -134,6 +135,7 @@ class RepConcurrent : public ::testing::TestWithParam<Case> {
     while (!all_written && !failed_) {
       all_written = written_.load(std::memory_order_acquire);
       for (int i = 0; i < 200; ++i) LookUp(random, iter.get());
+      for (int i = 0; i < 10; ++i) LookUpBatch(random);
       if (random.OneIn(8) || all_written) Scan(random.OneIn(2), iter.get());
     }
   }
@@ -169,6 +171,40 @@ class RepConcurrent : public ::testing::TestWithParam<Case> {
     } else if (layout_ == Layout::kKeys && bytewise()) {
       iter->Prev();
       ExpectAt(iter, older, "Prev");
+    }
+  }
+
+  // More announced generations than a search takes side by side.
+  void LookUpBatch(Random& random) {
+    constexpr size_t kBatch = BlockSkipList::kLookupsAtOnce + 4;
+    std::vector<Generation> generations;
+    std::vector<std::string> targets;
+    while (targets.size() < kBatch) {
+      const uint64_t lane = random.Uniform(announced_.size());
+      const uint64_t newest = announced_[lane].load(std::memory_order_acquire);
+      if (newest == 0) return;
+      generations.push_back({lane, 1 + random.Uniform(newest)});
+      targets.push_back(EncodeKey(generations.back()));
+    }
+    const char* keys[kBatch];
+    const char* found[kBatch] = {};
+    void* args[kBatch];
+    for (size_t i = 0; i < kBatch; ++i) {
+      keys[i] = targets[i].data();
+      args[i] = &found[i];
+    }
+    // Not in RocksDB's interface before 11.1.
+    static_cast<FastSkipListRep*>(rep_.get())
+        ->MultiGet(
+            kBatch, keys, args,
+            [](void* arg, const char* first) {
+              *static_cast<const char**>(arg) = first;
+              return false;
+            },
+            false, false, compat::EntryCheck());
+    for (size_t i = 0; i < kBatch; ++i) {
+      Expect(found[i] != nullptr && rep_.order()(found[i], keys[i]) == 0,
+             "MultiGet", generations[i]);
     }
   }
 

@@ -12,6 +12,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "memtablerep/fast_skip_list_rep.h"
 #include "memtablerep/rocksdb_compat.h"
 #include "tests/list/list_key_shapes.h"
 #include "tests/test_util.h"
@@ -113,6 +114,68 @@ void ExpectSameLookups(Random& random, RepPair* reps, const ShapedKey& key) {
   }
 }
 
+// What a MultiGet calls back with for each of `keys`, up to `most` entries of
+// each.
+struct MultiGetResult {
+  rdb::Status status;
+  std::vector<std::vector<std::string>> found;
+};
+MultiGetResult MultiGetEntries(const TestRep& rep,
+                               const std::vector<ShapedKey>& keys, size_t most,
+                               bool detect_key_out_of_order = false,
+                               const compat::EntryCheck& entry_check = {}) {
+  struct Collector {
+    std::vector<std::string>* found;
+    size_t most;
+  };
+  MultiGetResult result;
+  result.found.resize(keys.size());
+  std::vector<std::string> targets;
+  std::vector<Collector> collectors;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    targets.push_back(EncodeEntry(keys[i].user_key, keys[i].sequence, 0));
+    collectors.push_back({&result.found[i], most});
+  }
+  std::vector<const char*> encoded;
+  std::vector<void*> args;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    encoded.push_back(targets[i].data());
+    args.push_back(&collectors[i]);
+  }
+  // Not in RocksDB's interface before 11.1.
+  result.status = static_cast<FastSkipListRep*>(rep.get())->MultiGet(
+      keys.size(), encoded.data(), args.data(),
+      [](void* arg, const char* entry) {
+        auto* const c = static_cast<Collector*>(arg);
+        c->found->push_back(Describe(entry));
+        return c->found->size() < c->most;
+      },
+      true, detect_key_out_of_order, entry_check);
+  return result;
+}
+
+// Batches of any size, of keys that are there and of others, some twice.
+void ExpectSameMultiGets(Random& random, RepPair* reps,
+                         const ShapedKey& absent) {
+  std::vector<ShapedKey> keys;
+  for (uint64_t n = random.Uniform(70); n > 0; --n) {
+    ShapedKey key = random.OneIn(5)
+                        ? absent
+                        : reps->keys[random.Uniform(reps->keys.size())];
+    if (random.OneIn(2)) key.sequence = kMaxSequence;
+    keys.push_back(key);
+  }
+  const size_t most = 1 + random.Uniform(30);
+  const bool checks = random.OneIn(4);
+  const MultiGetResult result = MultiGetEntries(reps->ours, keys, most, checks);
+  EXPECT_TRUE(result.status.ok()) << result.status.ToString();
+  for (size_t i = 0; i < keys.size(); ++i) {
+    EXPECT_EQ(
+        GetEntries(reps->stock.get(), keys[i].user_key, keys[i].sequence, most),
+        result.found[i]);
+  }
+}
+
 void ExpectSameSeeks(Random& random, const ShapedKey& key,
                      rdb::MemTableRep::Iterator* a,
                      rdb::MemTableRep::Iterator* b) {
@@ -158,6 +221,7 @@ TEST_P(RepAnswers, AreThoseOfSkipList) {
         ExpectSameLookups(random, &reps, *key);
         ExpectSameSeeks(random, *key, a.get(), b.get());
       }
+      if (random.OneIn(4)) ExpectSameMultiGets(random, &reps, absent);
       if (HasFailure()) FAIL() << "after " << i << " inserts";
     }
   }
@@ -372,6 +436,28 @@ TEST_P(Rep, GetGoesOnUntilTheCallbackEndsIt) {
   EXPECT_EQ(GetEntries(rep.get(), BigEndian(99, 2), 4, 5000).size(), 5u);
   EXPECT_EQ(GetEntries(rep.get(), BigEndian(50, 2), 9, 37).size(), 37u);
   EXPECT_TRUE(GetEntries(rep.get(), BigEndian(100, 2), 9, 37).empty());
+}
+
+// A batch ends with the first error: keys before it have their answers.
+TEST_P(Rep, MultiGetEndsWithTheFirstError) {
+  TestRep rep(FastSkipFactory(GetParam()).get(), rdb::BytewiseComparator());
+  std::vector<ShapedKey> keys;
+  for (uint64_t i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(rep.Insert(BigEndian(i, 2), 7, 1, ";"));
+    if (i % 25 == 0) keys.push_back({BigEndian(i, 2), kMaxSequence});
+  }
+  const std::string bad = BigEndian(500, 2);
+  const compat::EntryCheck check = [&](const char* entry, bool) {
+    return ParseEntry(entry).user_key == bad ? rdb::Status::Corruption("bad")
+                                             : rdb::Status::OK();
+  };
+  for (const bool order : {false, true}) {
+    const MultiGetResult result = MultiGetEntries(rep, keys, 1, order, check);
+    EXPECT_TRUE(result.status.IsCorruption()) << result.status.ToString();
+    for (size_t i = 0; i < keys.size(); ++i) {
+      EXPECT_EQ(result.found[i].size(), keys[i].user_key < bad ? 1u : 0u) << i;
+    }
+  }
 }
 
 TEST_P(Rep, IteratorsAreLive) {

@@ -20,6 +20,7 @@ namespace bench {
 enum class Operation {
   kInsert,
   kGet,
+  kMultiGet,  // as kGet, 32 keys at a time
   kGetMissing,
   kSeek,
   kSeek10,
@@ -94,6 +95,8 @@ class MemTableRun {
   void Insert(const Part& part, Result* result);
   template <Measure measure>
   void Get(const KeyList& keys, const Part& part, Result* result) const;
+  template <Measure measure>
+  void MultiGet(const Part& part, Result* result) const;
   template <Measure measure>
   void Seek(const Part& part, Result* result) const;
   template <Measure measure>
