@@ -205,18 +205,22 @@ inline const char* EncodedLookupKey(const ROCKSDB_NAMESPACE::LookupKey& key) {
   return LookupKeyReader().Read(key);
 }
 
-// Whether the library that runs is of these headers' version, and that is one
-// whose MemTable::KeyComparator was looked at.
-inline bool LayoutIsKnown() {
-  static const bool known = [] {
+// Whether the library that runs is of these headers' version, but for the
+// patch.
+inline bool LibraryMatchesHeaders() {
+  static const bool matches = [] {
     const std::string headers = std::to_string(ROCKSDB_MAJOR) + "." +
                                 std::to_string(ROCKSDB_MINOR) + ".";
     const std::string library = ROCKSDB_NAMESPACE::GetRocksVersionAsString();
-    return FASTSKIP_ROCKSDB_AT_LEAST(7, 8) &&
-           !FASTSKIP_ROCKSDB_AT_LEAST(11, 10) &&
-           library.compare(0, headers.size(), headers) == 0;
+    return library.compare(0, headers.size(), headers) == 0;
   }();
-  return known;
+  return matches;
+}
+
+// Whether that version is one whose MemTable::KeyComparator was looked at.
+inline bool LayoutIsKnown() {
+  return FASTSKIP_ROCKSDB_AT_LEAST(7, 8) &&
+         !FASTSKIP_ROCKSDB_AT_LEAST(11, 10) && LibraryMatchesHeaders();
 }
 
 // Whether `comparator` orders some user keys as `user_comparator` does, and

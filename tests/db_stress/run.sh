@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # RocksDB's own crash test with fastskip's memtables: db_stress out of Debian's
-# source package, against the installed librocksdb, with tests/db_stress/shim.cc
-# loaded. Black box: killed from outside at a random moment. White box: it kills
+# source package, against the installed librocksdb, with the drop-in: it takes its
+# options at random, from a list of memtables that has no others. Black box: killed from outside at a random moment. White box: it kills
 # itself at a random one of RocksDB's kill points. Each start verifies what the
 # one before had written, by expected values kept outside of the database.
 #
@@ -53,13 +53,10 @@ build_db_stress() {
     -lsnappy -lz -lbz2 -llz4 -lzstd -lpthread -ldl
 }
 
-build_shim() {
-  local sources
-  sources=$(sed -n 's/^fastskip_SOURCES = //p' "$FASTSKIP_ROOT/fastskip.mk")
-  # shellcheck disable=SC2086  # a list of words
-  (cd "$FASTSKIP_ROOT" &&
-    g++ -std=c++17 -O2 -g -fPIC -shared -I. -o "$OUT/shim.so" \
-      tests/db_stress/shim.cc $sources -lrocksdb -lpthread)
+build_dropin() {
+  # shellcheck disable=SC2046  # a list of words
+  cmake -S "$FASTSKIP_ROOT" -B "$OUT/fastskip" $(cmake_launcher) &&
+    cmake --build "$OUT/fastskip" -j "$(job_count)" --target fastskip_dropin
 }
 
 # one_of <word...>: a random one, of a sequence that the seed repeats.
@@ -125,7 +122,8 @@ choose_options() {
 start() {
   local log=$1
   shift
-  FASTSKIP_SHIM_SHARDS=$((1 + RANDOM % 16)) LD_PRELOAD=$OUT/shim.so \
+  FASTSKIP_OPTIONS="shards=$((1 + RANDOM % 16))" \
+    LD_PRELOAD=$OUT/fastskip/libfastskip_dropin.so \
     "$OUT/db_stress" "${FIXED[@]}" "${OPTIONS[@]}" "$@" >"$log" 2>&1
 }
 
@@ -137,8 +135,8 @@ fail() {
 # A white-box round may end before its first memtable.
 check_log() {
   ! grep -q 'Starting database operations' "$1" ||
-    grep -q 'fastskip serves as skip_list' "$1" ||
-    fail "$1" "the shim was not at work"
+    grep -q 'fastskip drop-in: memtables of SkipListFactory' "$SCRATCH/db/LOG" ||
+    fail "$1" "the drop-in was not at work"
   ! grep -qiE 'verification failed|error occurred|assertion|corruption' "$1" ||
     fail "$1" "db_stress reports an error"
 }
@@ -171,7 +169,7 @@ white_box() {
 fetch_rocksdb_source "$SOURCE"
 unpack_rocksdb "$SOURCE" "$TREE"
 build_db_stress
-build_shim
+build_dropin
 make_scratch
 mkdir "$SCRATCH/expected"
 choose_fixed

@@ -6,9 +6,10 @@
 // against an installed RocksDB this header declares what librocksdb's binary
 // interface expects of them, which is the same from RocksDB 7.8 to 11.9.
 //
-// The product must not include this header: it never makes such an object
+// The memtable must not include this header: it never makes such an object
 // (memtablerep/rocksdb_compat.h has what it needs to use one). Therefore it is
-// here, beside what else tests and tools share.
+// here, beside what else tests and tools share. Of the product, only the probe
+// of the drop-in drives a memtable itself.
 #pragma once
 
 #include <cstddef>
