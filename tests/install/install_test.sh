@@ -20,9 +20,16 @@ for file in "$prefix/include/fastskip/fast_skip_list_factory.h" \
   "$prefix/include/fastskip/fast_skip_list_stats.h" \
   "$prefix/include/fastskip/fastskip_c.h" "$libdir/libfastskip.so" \
   "$libdir/pkgconfig/fastskip.pc" \
+  "$libdir/libfastskip_dropin.so" "$libdir/libfastskip_dropin_rocksdb.so" \
   "$libdir/cmake/fastskip/fastskip-config.cmake"; do
   expect "${file#"$prefix"/} is installed" test -f "$file"
 done
+expect "fastskip-run of the installation, by another name" \
+  ln -s "$prefix/bin/fastskip-run" "$SCRATCH/run"
+same "it finds the libraries" "$("$SCRATCH/run" ldb --db="$SCRATCH/dropin" \
+  --create_if_missing put key value)" OK
+expect "LOG tells of the drop-in" grep -q 'fastskip drop-in' \
+  "$SCRATCH/dropin/LOG"
 refuse "nothing installed names the source or build tree" \
   grep -rIl -e "$FASTSKIP_ROOT" "$prefix"
 
