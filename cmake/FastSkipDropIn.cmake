@@ -21,7 +21,7 @@ add_library(fastskip_dropin SHARED plugin/dropin/loader.cc)
 target_compile_definitions(
   fastskip_dropin
   PRIVATE FASTSKIP_ROCKSDB_SONAME="${FASTSKIP_ROCKSDB_SONAME}")
-target_compile_options(fastskip_dropin PRIVATE -fno-exceptions -fno-rtti)
+target_compile_options(fastskip_dropin PRIVATE -fno-exceptions)
 target_link_options(fastskip_dropin PRIVATE -Wl,--as-needed)
 target_link_libraries(fastskip_dropin PRIVATE fastskip_flags ${CMAKE_DL_LIBS})
 

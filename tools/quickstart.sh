@@ -57,7 +57,9 @@ Debian's librocksdb is built with assertions on. That slows skip_list down more
 than fastskip, which is built without: figures of a release build of RocksDB
 differ. tools/compare.sh --release builds one and measures with it.
 
-fastskip in stock programs, from now on:
+fastskip in stock programs, from now on; the first line is for any program that
+is linked with librocksdb.so, whatever its options:
+  $build/fastskip-run PROGRAM ARGUMENT...
   LD_PRELOAD=$build/libfastskip.so db_bench --memtablerep=fastskip
 EOF
 [ $status -eq 0 ] || die "the comparison failed (see above)."

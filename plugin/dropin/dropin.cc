@@ -16,8 +16,6 @@
 
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
-#include <memory>
 #include <string>
 
 #include "../../memtablerep/address_width.h"

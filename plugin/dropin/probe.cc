@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -76,7 +75,7 @@ std::string Entry(const std::string& user_key) {
 bool Insert(MemTableRep* table, const std::string& entry) {
   char* place = nullptr;
   const KeyHandle handle = table->Allocate(entry.size(), &place);
-  std::memcpy(place, entry.data(), entry.size());
+  entry.copy(place, entry.size());
   return table->InsertKey(handle);
 }
 
