@@ -61,6 +61,7 @@ int main() {
   rocksdb::DB* db = nullptr;
   if (!rocksdb::DB::Open(options, "db", &db).ok()) return 1;
   delete db;
+  return 0;
 }
 END
 build static_rocksdb -s open.cc -Wl,-Bstatic -lrocksdb -Wl,-Bdynamic -lgflags \
@@ -69,6 +70,25 @@ says "RocksDB linked in statically" \
   "'./static_rocksdb' has RocksDB linked in statically" "$RUN" ./static_rocksdb
 starts "it starts with the drop-in" '' ./static_rocksdb
 untouched
+
+# As a language's binding does it.
+build open.so -shared -fPIC -Dmain=open_database open.cc -lrocksdb
+cat >later.cc <<'END'
+#include <dlfcn.h>
+int main() {
+  void* const library = dlopen("./open.so", RTLD_NOW | RTLD_LOCAL);
+  void* const open = library ? dlsym(library, "_Z13open_databasev") : nullptr;
+  return open ? reinterpret_cast<int (*)()>(open)() : 1;
+}
+END
+build later later.cc -ldl
+says "a program that loads RocksDB later" \
+  "'./later' is not linked with RocksDB. If it loads" "$RUN" ./later
+starts "it starts with the drop-in" '' ./later
+untouched
+rm -rf db
+expect "--force" "$RUN" --force ./later
+same "the drop-in is at work" "$(told db)" yes
 
 # --- Other librocksdb's ------------------------------------------------------
 
