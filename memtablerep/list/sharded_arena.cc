@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #endif
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
 #include <cstdio>

@@ -2,6 +2,8 @@
 //
 // Point operations on a database: the same answers as with skip_list, in the
 // memtable, after a flush, and after reopening without the plugin.
+#include <algorithm>
+
 #include "rocksdb/slice_transform.h"
 #include "rocksdb/version.h"
 #include "rocksdb/wide_columns.h"

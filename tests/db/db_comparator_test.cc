@@ -2,6 +2,7 @@
 //
 // Comparators of every kind: ordering follows RocksDB's comparator, whatever
 // key_order is chosen, and key_order=bytewise is refused where it would lie.
+#include <algorithm>
 #include <cctype>
 
 #include "tests/db/db_comparators.h"

@@ -3,6 +3,7 @@
 // The life of memtables: what makes them end (write buffers, a
 // WriteBufferManager, atomic flushes), what comes after (kept history,
 // mempurge), and what RocksDB tells about them while they live.
+#include <algorithm>
 #include <fstream>
 
 #include "rocksdb/cache.h"

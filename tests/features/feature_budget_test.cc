@@ -2,6 +2,8 @@
 //
 // Memory: one budget over many column families and databases, and what
 // RocksDB tells about memory, storage and sizes of ranges.
+#include <algorithm>
+
 #include "rocksdb/cache.h"
 #include "rocksdb/utilities/memory_util.h"
 #include "rocksdb/write_buffer_manager.h"

@@ -2,6 +2,8 @@
 //
 // The seal: a full memtable is frozen and flushed while writers go on in the
 // next one. Nothing is lost between them, nothing is in both.
+#include <algorithm>
+
 #include "rocksdb/listener.h"
 #include "tests/features/feature_test_util.h"
 
