@@ -4,8 +4,8 @@
 // memtable, after a flush, and after reopening without the plugin.
 #include <algorithm>
 
+#include "memtablerep/rocksdb_compat.h"
 #include "rocksdb/slice_transform.h"
-#include "rocksdb/version.h"
 #include "rocksdb/wide_columns.h"
 #include "tests/db/db_test_util.h"
 
@@ -375,7 +375,7 @@ TEST_P(DbProtectionTest, PerKeyChecksums) {
             }));
 }
 
-#if ROCKSDB_MAJOR > 9 || (ROCKSDB_MAJOR == 9 && ROCKSDB_MINOR >= 6)
+#if FASTSKIP_ROCKSDB_AT_LEAST(9, 6)
 TEST_P(DbBasicTest, ParanoidMemoryChecks) {
   Compare([](DbRun& run) {
     run.options.paranoid_memory_checks = true;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "memtablerep/rocksdb_compat.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/utilities/checkpoint.h"
 #include "rocksdb/write_buffer_manager.h"
@@ -117,6 +118,11 @@ bool Logged(const std::string& dir, const std::string& text) {
 // RocksDB decides by a random sample of the memtable whether to replace it by
 // a smaller one in place of a flush.
 TEST_P(DbLifecycleTest, Mempurge) {
+#if FASTSKIP_ROCKSDB_AT_LEAST(9, 6)
+  // With skip_list too, 9.10 with assertions ends in SaveValue() where a get
+  // meets a tombstone, and in MemTableListVersion::AddMemTable() at times.
+  GTEST_SKIP() << "RocksDB's own assertions on mempurge fail from 9.6 on";
+#endif
   Compare([](DbRun& run) {
     run.options.experimental_mempurge_threshold = 1.0;
     run.options.write_buffer_size = 256 << 10;
