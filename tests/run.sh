@@ -12,17 +12,19 @@ set -euo pipefail
 
 BUILD=$FASTSKIP_ROOT/build
 JOBS=2  # of ctest: the tests have threads of their own
-STEPS="packages lint build java asan tsan in-tree-make"
+STEPS="packages lint build java asan tsan in-tree-make debian13"
 LONG_STEPS="packages scaled fuzz crash db-stress planted-bugs"
-ALL_STEPS="$STEPS in-tree-cmake ${LONG_STEPS#packages }"
+ALL_STEPS="$STEPS in-tree-cmake ${LONG_STEPS#packages } core"
 SCALED_PERCENT=${FASTSKIP_TEST_PERCENT:-500}
+CORE_LABELS='^(list|rep|db|features|options)$'
 FUZZ_STARTS=20     # of two fuzzers each
 FUZZ_RUNS=50000    # of each
 FUZZ_SECONDS=300
 CRASH_KILLS=700
 STEP_SKIPPED=77    # exit status of a step that cannot run here
 PACKAGES="$FASTSKIP_BUILD_PACKAGES $ROCKSDB_SOURCE_PACKAGES
-  libgtest-dev clang clang-format clang-tidy libclang-rt-dev shellcheck spin wamerican gnuplot-nox openjdk-17-jdk-headless"
+  libgtest-dev clang clang-format clang-tidy libclang-rt-dev shellcheck spin wamerican gnuplot-nox default-jdk-headless
+  mmdebstrap"
 PASSED=0
 FAILED=0
 SKIPPED=0
@@ -36,6 +38,8 @@ usage: tests/run.sh [option...]
   --long            the long steps instead, which repeat the tests at scale: an
                     hour and a half
   --jobs N          tests at a time ($JOBS)
+  --debian=SUITE    all of this in a chroot of Debian SUITE: trixie, sid, bookworm
+                    (tests/debian.sh has what that needs)
   --help            this
 
 Steps, in their order:
@@ -53,6 +57,7 @@ Steps, in their order:
   in-tree-make   fastskip as a plugin in Debian's RocksDB source package, built
                  with Make: db_bench and memtable_bench, compared with
                  skip_list
+  debian13       the step core in a chroot of Debian 13
 
 With --in-tree-cmake:
 
@@ -72,6 +77,12 @@ With --long, behind packages:
   planted-bugs   every bug of tests/planted_bugs must be caught, and the larger
                  cases of tests/model checked
 
+With --only core:
+
+  core           on a bare Debian: build with warnings as errors, the tests
+                 labelled list, rep, db, features and options, and
+                 tools/quickstart.sh, shortened
+
 Everything is kept in build/, and compilations in ccache: a second run builds
 only what changed. Random tests print FASTSKIP_TEST_SEED and take it back.
 EOF
@@ -79,14 +90,19 @@ EOF
 
 ONLY=
 EXTRA=
+SUITE=
+REST=()  # what else was said
 while [ $# -gt 0 ]; do
+  [[ $1 == --debian=* ]] || REST+=("$1")
   case $1 in
+    --debian=?*) SUITE=${1#*=} ;;
     --only)
       [ $# -ge 2 ] || die "--only needs a step (see --help)."
       case " $ALL_STEPS " in
         *" $2 "*) ONLY="$ONLY $2" ;;
         *) die "there is no step '$2' (see --help)." ;;
       esac
+      REST+=("$2")
       shift
       ;;
     --in-tree-cmake) EXTRA=in-tree-cmake ;;
@@ -94,6 +110,7 @@ while [ $# -gt 0 ]; do
     --jobs)
       [ $# -ge 2 ] || die "--jobs needs a number (see --help)."
       JOBS=$2
+      REST+=("$2")
       shift
       ;;
     --help | -h)
@@ -104,6 +121,8 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+[ -z "$SUITE" ] ||
+  exec "$FASTSKIP_ROOT/tests/debian.sh" "$SUITE" tests/run.sh "${REST[@]}"
 
 # count_ctest <junit file>: adds its tests to the totals.
 count_ctest() {
@@ -245,6 +264,22 @@ step_in-tree-cmake() {
   compare_in_tree "$tree.build/db_bench"
 }
 
+step_core() {
+  # shellcheck disable=SC2086  # a list of words
+  install_packages $FASTSKIP_BUILD_PACKAGES libgtest-dev
+  cmake_build out -DFASTSKIP_BUILD_TESTS=ON &&
+    run_ctest out "$(junit_of_build out)" -L "$CORE_LABELS" &&
+    "$FASTSKIP_ROOT/tools/quickstart.sh" --num=20000 --rounds=1
+}
+
+step_debian13() {
+  if [ -n "${FASTSKIP_CHROOT-}" ]; then
+    say "skipped: this is a chroot already."
+    return "$STEP_SKIPPED"
+  fi
+  "$FASTSKIP_ROOT/tests/debian.sh" trixie tests/run.sh --only core
+}
+
 step_db-stress() { "$FASTSKIP_ROOT/tests/db_stress/run.sh" --kills 100; }
 
 # The lines of a log of ctest, without those of tests that passed.
@@ -260,8 +295,9 @@ run_step() {
   local failed_before=$FAILED
   step "$name"
   case $name in
-    build) junit=$(junit_of_build out) ;;
+    build | core) junit=$(junit_of_build out) ;;
     asan | tsan) junit=$(junit_of_build "$name") ;;
+    debian13) junit=$BUILD/trixie/out/junit.xml ;;
     scaled) junit=$BUILD/out/scaled.xml ;;
   esac
   [ -z "$junit" ] || rm -f "$junit"

@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# A command in this checkout, on another release of Debian. See
+# tests/debian.sh --help.
+set -euo pipefail
+# shellcheck source=tools/lib/common.sh
+. "$(dirname "$0")/../tools/lib/common.sh"
+
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/fastskip/debian
+MAX_AGE_DAYS=14
+
+usage() {
+  cat <<END
+usage: tests/debian.sh SUITE COMMAND [ARGUMENT...]
+
+Runs the command in a chroot of Debian SUITE (trixie, sid, bookworm), as root or
+with sudo. The chroot is made of Debian's packages by mmdebstrap, in
+  $CACHE/SUITE
+and made anew after $MAX_AGE_DAYS days. There the checkout is /fastskip, which is also the
+working directory; /fastskip/build is build/SUITE of the checkout; ccache has a
+directory of its own beside the chroot.
+
+Needs the capabilities CAP_SYS_ADMIN (to mount) and CAP_SYS_CHROOT, which a
+container may lack. Mounts are in a namespace of the command's own: they vanish
+with it, however it ends. FASTSKIP_DEBIAN_MIRROR names another mirror.
+END
+}
+
+case ${1-} in
+  --help | -h)
+    usage
+    exit 0
+    ;;
+esac
+[ $# -ge 2 ] || die "a suite and a command are needed (see --help)."
+SUITE=$1
+shift
+[[ $SUITE =~ ^[a-z][a-z0-9-]*$ ]] || die "'$SUITE' is no suite of Debian (see --help)."
+if [ "$(id -u)" -ne 0 ]; then
+  as_root env XDG_CACHE_HOME="${CACHE%/fastskip/debian}" \
+    FASTSKIP_DEBIAN_MIRROR="${FASTSKIP_DEBIAN_MIRROR-}" \
+    bash "$0" "$SUITE" "$@"
+  exit
+fi
+ROOT=$CACHE/$SUITE
+BUILD=$FASTSKIP_ROOT/build/$SUITE
+
+# need <capability> <verb> <command...>: the command shows whether we have it.
+need() {
+  "${@:3}" 2>/dev/null ||
+    die "this process may not $2: it lacks the capability $1 (see --help)."
+}
+
+# is_fresh: whether there is a chroot, and no old one.
+is_fresh() {
+  [ -n "$(find "$CACHE" -maxdepth 1 -path "$ROOT" -mtime "-$MAX_AGE_DAYS")" ]
+}
+
+make_chroot() {
+  say "Making a chroot of Debian $SUITE in $ROOT ..."
+  rm -rf --one-file-system "$ROOT" "$ROOT.new"
+  # shellcheck disable=SC2086  # lists of words
+  unshare --mount mmdebstrap --quiet --mode=root --variant=apt \
+    --include="$(printf '%s,' $FASTSKIP_BUILD_PACKAGES)libgtest-dev,ca-certificates" \
+    --aptopt='DPkg::Lock::Timeout "600"' \
+    "$SUITE" "$ROOT.new" ${FASTSKIP_DEBIAN_MIRROR-} || {
+    rm -rf --one-file-system "$ROOT.new"
+    die "mmdebstrap could not make a chroot of Debian '$SUITE' (see above)."
+  }
+  mkdir -p "$ROOT.new/fastskip" "$ROOT.new/ccache"
+  touch "$ROOT.new"
+  mv "$ROOT.new" "$ROOT"
+}
+
+# enter <command...>: inside of a mount namespace.
+enter() {
+  mount --bind "$FASTSKIP_ROOT" "$ROOT/fastskip"
+  mount --bind "$BUILD" "$ROOT/fastskip/build"
+  mount --bind "$CACHE/ccache" "$ROOT/ccache"
+  mount -t proc proc "$ROOT/proc"
+  mount --rbind /dev "$ROOT/dev"
+  # env: nothing of the host's environment but how tests run.
+  local kept=() name
+  for name in ${!FASTSKIP_TEST_*}; do kept+=("$name=${!name}"); done
+  exec chroot "$ROOT" env -i HOME=/root LC_ALL=C.UTF-8 CCACHE_DIR=/ccache \
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    FASTSKIP_CHROOT="$SUITE" "${kept[@]}" \
+    sh -c 'cd /fastskip && exec "$@"' sh "$@"
+}
+
+install_packages mmdebstrap debian-archive-keyring
+make_scratch
+need CAP_SYS_ADMIN mount unshare --mount mount --bind "$SCRATCH" "$SCRATCH"
+need CAP_SYS_CHROOT chroot chroot / true
+mkdir -p "$CACHE/ccache" "$BUILD"
+
+# Shared by those that run in the chroot, exclusive for making it.
+exec 9>"$ROOT.lock"
+flock -s 9
+if ! is_fresh; then
+  flock 9
+  is_fresh || make_chroot
+  flock -s 9
+fi
+cp -L /etc/resolv.conf "$ROOT/etc/resolv.conf"
+export -f enter
+export FASTSKIP_ROOT ROOT BUILD CACHE SUITE
+unshare --mount bash -euc 'enter "$@"' bash "$@"
