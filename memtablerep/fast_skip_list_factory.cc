@@ -109,7 +109,7 @@ MemTableRep* FastSkipListRepFactory::CreateMemTableRep(
 }
 
 std::vector<FastSkipStats> FastSkipListRepFactory::GetMemtableStats() const {
-  return state_->memtables.GetStats([](const MemtableOwner&) { return true; });
+  return state_->memtables.GetStats();
 }
 
 FastSkipStats FastSkipListRepFactory::GetStats() const {
@@ -120,11 +120,9 @@ FastSkipStats FastSkipListRepFactory::GetStats() const {
 
 FastSkipStats FastSkipListRepFactory::GetStats(
     uint32_t column_family_id) const {
-  const auto is_wanted = [&](const MemtableOwner& owner) {
-    return owner.column_family_id == column_family_id;
-  };
   FastSkipStats sum;
-  for (const FastSkipStats& memtable : state_->memtables.GetStats(is_wanted)) {
+  for (const FastSkipStats& memtable :
+       state_->memtables.GetStats(column_family_id)) {
     sum += memtable;
   }
   return sum;

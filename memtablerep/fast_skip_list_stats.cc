@@ -165,8 +165,7 @@ Status GetFastSkipStats(DB* db, ColumnFamilyHandle* column_family,
   }
   const MemtableOwner owner{column_family->GetID(), options.info_log.get()};
   FastSkipStats sum;
-  for (FastSkipStats& memtable : factory->state_->memtables.GetStats(
-           [&](const MemtableOwner& other) { return other == owner; })) {
+  for (FastSkipStats& memtable : factory->state_->memtables.GetStats(owner)) {
     memtable.write_buffer_size = options.write_buffer_size;
     SetUnderPressure(&memtable);
     sum += memtable;

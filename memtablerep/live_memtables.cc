@@ -2,42 +2,68 @@
 
 #include "live_memtables.h"
 
+#include <algorithm>
+
 namespace fastskip {
 
 void LiveMemtables::Add(Member* member) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  for (Member* other = first_; other != nullptr; other = other->next_) {
-    if (other->owner_ == member->owner_) other->OnSuccessor();
+  // Behind all others of its owner.
+  member->position_ = members_.emplace(member->owner_, member);
+  member->birth_ = births_++;
+  for (auto it = members_.lower_bound(member->owner_); it != member->position_;
+       ++it) {
+    it->second->OnSuccessor();
   }
-  member->previous_ = last_;
-  (last_ == nullptr ? first_ : last_->next_) = member;
-  last_ = member;
 }
 
 void LiveMemtables::Remove(Member* member) {
   std::unique_lock<std::mutex> lock(mutex_);
-  (member->previous_ == nullptr ? first_ : member->previous_->next_) =
-      member->next_;
-  (member->next_ == nullptr ? last_ : member->next_->previous_) =
-      member->previous_;
+  members_.erase(member->position_);
   read_.wait(lock, [&] { return member->readers_ == 0; });
 }
 
+std::vector<FastSkipStats> LiveMemtables::GetStats() const {
+  std::unique_lock<std::mutex> lock(mutex_);
+  return GetStatsOfRange(members_.begin(), members_.end(), &lock);
+}
+
 std::vector<FastSkipStats> LiveMemtables::GetStats(
-    const std::function<bool(const MemtableOwner&)>& is_wanted) const {
+    uint32_t column_family_id) const {
+  std::unique_lock<std::mutex> lock(mutex_);
+  const auto begin =
+      members_.lower_bound(MemtableOwner{column_family_id, nullptr});
+  auto end = begin;
+  while (end != members_.end() &&
+         end->first.column_family_id == column_family_id) {
+    ++end;
+  }
+  return GetStatsOfRange(begin, end, &lock);
+}
+
+std::vector<FastSkipStats> LiveMemtables::GetStats(
+    const MemtableOwner& owner) const {
+  std::unique_lock<std::mutex> lock(mutex_);
+  const auto [begin, end] = members_.equal_range(owner);
+  return GetStatsOfRange(begin, end, &lock);
+}
+
+std::vector<FastSkipStats> LiveMemtables::GetStatsOfRange(
+    Members::const_iterator begin, Members::const_iterator end,
+    std::unique_lock<std::mutex>* lock) const {
   std::vector<Member*> members;
   std::vector<FastSkipStats> stats;
-  std::unique_lock<std::mutex> lock(mutex_);
-  for (Member* member = first_; member != nullptr; member = member->next_) {
-    if (is_wanted(member->owner_)) members.push_back(member);
-  }
+  for (auto it = begin; it != end; ++it) members.push_back(it->second);
+  std::sort(
+      members.begin(), members.end(),
+      [](const Member* a, const Member* b) { return a->birth_ < b->birth_; });
   stats.reserve(members.size());
   // Nothing throws from here on, so every count that goes up comes down again.
   for (Member* member : members) ++member->readers_;
   for (Member* member : members) {
-    lock.unlock();
+    lock->unlock();
     stats.push_back(member->GetStats());
-    lock.lock();
+    lock->lock();
     --member->readers_;
     read_.notify_all();
   }

@@ -27,10 +27,11 @@ namespace fastskip {
 class MemtableContents final : private LiveMemtables::Member {
  public:
   // Makes one in memory of `source`, which frees that memory, so the caller
-  // calls the destructor alone. The memtable then takes no more of the heap
-  // than RocksDB's skip_list does, and the WriteBufferManager sees all of it.
-  // `source`, `comparator` and the owner's logger outlive it. Throws what the
-  // source throws.
+  // calls the destructor alone. The memtable then takes of the heap what
+  // RocksDB's skip_list does and one node of LiveMemtables, and the
+  // WriteBufferManager sees all the rest. `source`, `comparator` and the
+  // owner's logger outlive it. Throws what the source throws, and
+  // std::bad_alloc.
   static MemtableContents* Make(ChunkSource* source,
                                 const RepComparator* comparator,
                                 const FastSkipListOptions& options,
