@@ -141,8 +141,10 @@ struct FastSkipStats {
 // Sets `*stats` to the sum over the live memtables of one column family: the
 // active one, those that wait for a flush, and flushed ones that are still
 // read. Other databases that share the factory are not included, unless they
-// also share the info_log. NotSupported, and `*stats` as it was, when the
-// column family has another memtable.
+// share the info_log as well: RocksDB tells a memtable nothing else of its
+// database, so the column families of both with one ID are then added up. Give
+// each database a factory, or an info_log, of its own. NotSupported, and
+// `*stats` as it was, when the column family has another memtable.
 ROCKSDB_NAMESPACE::Status GetFastSkipStats(
     ROCKSDB_NAMESPACE::DB* db,
     ROCKSDB_NAMESPACE::ColumnFamilyHandle* column_family, FastSkipStats* stats);

@@ -7,7 +7,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -262,6 +264,33 @@ TEST_F(OptionsTest, BadTextIsRefusedByNameAndValue) {
               std::string("memtable_factory={") + c.text + "}", &family),
           c.mentions);
     }
+  }
+}
+
+// The messages of RocksDB that docs/guide.md explains.
+TEST_F(OptionsTest, MessagesOfTheGuide) {
+  const auto message = [](const std::string& text) {
+    rdb::ColumnFamilyOptions family;
+    return rdb::GetColumnFamilyOptionsFromString(
+               Strict(), rdb::ColumnFamilyOptions(), text, &family)
+        .ToString();
+  };
+  const std::string guide = [] {
+    std::ifstream in(std::string(std::getenv("FASTSKIP_SOURCE_DIR")) +
+                     "/docs/guide.md");
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  }();
+  for (const auto& [text, part] :
+       {std::pair<const char*, const char*>{
+            "memtable_factory=fastskip;shards=4",
+            "Could not find option: : shards"},
+        {"memtable_factory=fastskp", "Could not load MemTableRepFactory"},
+        {"memtable_factory={id=fastskip;shard=4}",
+         "FastSkipListRepFactory: Could not find option: : shard"},
+        {"memtable_factory={id=fastskip;shards=0}",
+         "FastSkipListRepFactory: shards=0 is not "}}) {
+    EXPECT_NE(message(text).find(part), std::string::npos) << message(text);
+    EXPECT_NE(guide.find(part), std::string::npos) << part;
   }
 }
 
