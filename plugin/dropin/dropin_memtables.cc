@@ -53,7 +53,7 @@ std::vector<FastSkipStats> DropInMemtables::GetStats(Logger* logger) {
   const std::shared_ptr<FactoryState> state =
       found == states_.end() ? nullptr : found->second.lock();
   if (state == nullptr) return {};
-  return state->memtables.GetStats([](const MemtableOwner&) { return true; });
+  return state->memtables.GetStats();
 }
 
 std::shared_ptr<FactoryState> DropInMemtables::StateOf(Logger* logger) {
