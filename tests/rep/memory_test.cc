@@ -420,9 +420,6 @@ TEST_P(RepMemory, GetsAndIteratorMovesUseNoHeap) {
     count += rep->Contains(iter->key()) ? 1 : 0;
     with_multi_get->MultiGet(keys.size(), keys.data(), args.data(), CountThree,
                              false, false, no_check);
-    // Not in RocksDB's interface before 11.1.
-    static_cast<FastSkipListRep*>(rep.get())->MultiGet(
-        kBatch, keys, args, CountThree, false, false, {});
   }
   EXPECT_EQ(heap_calls, before);
   EXPECT_GT(count, 1000u);
