@@ -14,7 +14,7 @@ BUILD=$FASTSKIP_ROOT/build
 JOBS=2  # of ctest: the tests have threads of their own
 STEPS="packages lint build java asan tsan in-tree-make debian13"
 LONG_STEPS="packages scaled fuzz crash db-stress planted-bugs"
-ALL_STEPS="$STEPS in-tree-cmake ${LONG_STEPS#packages } core"
+ALL_STEPS="$STEPS in-tree-cmake ${LONG_STEPS#packages } aarch64 core"
 SCALED_PERCENT=${FASTSKIP_TEST_PERCENT:-500}
 CORE_LABELS='list;rep;db;options;dropin'
 FUZZ_STARTS=20     # of two fuzzers each
@@ -77,8 +77,10 @@ With --long, behind packages:
   planted-bugs   every bug of tests/planted_bugs must be caught, and the larger
                  cases of tests/model checked
 
-With --only core:
+With --only alone:
 
+  aarch64        the tests of list and arena, but the schedules, cross-built for
+                 64-bit ARM and run under qemu's emulation
   core           on a bare Debian: build with warnings as errors, the tests
                  labelled list, rep, db, options and dropin, and
                  tools/quickstart.sh, shortened
@@ -264,6 +266,15 @@ step_in-tree-cmake() {
   compare_in_tree "$tree.build/db_bench"
 }
 
+step_aarch64() {
+  install_packages g++-aarch64-linux-gnu qemu-user-static googletest
+  # shellcheck disable=SC2046  # a list of words
+  cmake -S "$FASTSKIP_ROOT/tests/list" -B "$BUILD/aarch64" \
+    -DCMAKE_TOOLCHAIN_FILE="$FASTSKIP_ROOT/cmake/aarch64-linux-gnu.cmake" \
+    $(cmake_launcher) && cmake --build "$BUILD/aarch64" -j "$(job_count)" &&
+    run_ctest aarch64 "$(junit_of_build aarch64)"
+}
+
 step_core() {
   # shellcheck disable=SC2086  # a list of words
   install_packages $FASTSKIP_BUILD_PACKAGES libgtest-dev
@@ -297,7 +308,7 @@ run_step() {
   step "$name"
   case $name in
     build) junit=$(junit_of_build out) ;;
-    asan | tsan | core) junit=$(junit_of_build "$name") ;;
+    asan | tsan | aarch64 | core) junit=$(junit_of_build "$name") ;;
     debian13) junit=$BUILD/trixie/core/junit.xml ;;
     scaled) junit=$BUILD/out/scaled.xml ;;
   esac
