@@ -10,26 +10,27 @@
 
 namespace fastskip {
 
-// Some of the blocks that a walk passes, evenly spaced.
+// Some of the blocks that a walk passes, each of them as likely as any other
+// (reservoir sampling, algorithm R of Vitter, 1985). Evenly spaced ones would
+// not do: where keys ascend, full blocks and nearly empty ones can take turns.
 class BlockSkipList::Sample {
  public:
   void Add(const Block* block) {
-    if (passed_++ % spacing_ != 0) return;
-    if (count_ == kMost) {
-      for (size_t i = 0; i < kMost / 2; ++i) blocks_[i] = blocks_[2 * i];
-      count_ = kMost / 2;
-      spacing_ *= 2;
-      if ((passed_ - 1) % spacing_ != 0) return;
+    ++passed_;
+    if (count_ < kMost) {
+      blocks_[count_++] = block;
+      return;
     }
-    blocks_[count_++] = block;
+    const uint64_t at = NextRandomBits(&seed_) % passed_;
+    if (at < kMost) blocks_[at] = block;
   }
   int count() const { return count_; }
   const Block* operator[](int i) const { return blocks_[i]; }
 
  private:
-  static constexpr int kMost = 128;
+  static constexpr int kMost = 256;
   uint64_t passed_ = 0;
-  uint64_t spacing_ = 1;
+  uint64_t seed_ = 0;
   int count_ = 0;
   const Block* blocks_[kMost];
 };
