@@ -4,8 +4,9 @@
 //
 // MemTable asks its factory for the table of points through the five-argument
 // CreateMemTableRep, which SkipListFactory inherits, and which calls the
-// four-argument one. For the table of range deletions it makes a
-// SkipListFactory and calls the four-argument one itself. So only the
+// four-argument one. For the table of range deletions it makes a temporary
+// SkipListFactory and calls one of the two on that: the compiler knows the
+// class of a temporary, and calls without looking into the vtable. So only the
 // five-argument slot of SkipListFactory's vtable is replaced: the table of
 // range deletions stays, and the column family's number is known. A class that
 // derives from SkipListFactory has a vtable of its own, and stays too.
@@ -113,7 +114,7 @@ std::string Start(const char* options_text) {
   void* const before = *slot;
   reason = ReplaceSlot(slot, *VtableSlot(&replacement, FiveArgumentOffset()));
   if (!reason.empty()) return reason;
-  // Then skip_list stays, and Make tells so in the LOG of each database.
+  // Then skip_list stays, and Make tells so in LOG for each memtable.
   const Status addresses = CheckHeapAddresses();
   if (!addresses.ok()) return addresses.ToString();
   reason = Probe(memtables);

@@ -12,7 +12,7 @@
 
 // Makes every SkipListFactory of this process give out fastskip's memtables.
 // `options` is a text as "shards=8;log_on_seal=false", or null. Returns whether
-// it took; if not, everything is as it was before. `text`, of `size` bytes,
+// it took; if not, RocksDB's own memtables stay. `text`, of `size` bytes,
 // receives the reason, or which RocksDB it is. REQUIRES: called once, before
 // the program opens a database.
 using FastSkipDropInStart = bool(const char* options, char* text, size_t size);

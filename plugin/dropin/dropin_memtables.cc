@@ -41,8 +41,24 @@ std::string Text(const FastSkipListOptions& options) {
 MemTableRep* DropInMemtables::Make(const MemTableRep::KeyComparator& comparator,
                                    Allocator* allocator, Logger* logger,
                                    uint32_t column_family_id) {
-  const std::shared_ptr<FactoryState> state = StateOf(logger);
-  if (state == nullptr) return nullptr;
+  bool is_new = false;
+  Status status;
+  const std::shared_ptr<FactoryState> state = StateOf(logger, &is_new, &status);
+  // Written without the mutex: the program's own logger may open a database.
+  if (state == nullptr) {
+    ROCKSDB_NAMESPACE::Warn(
+        logger, "fastskip drop-in: skip_list stays for this memtable: %s",
+        status.ToString().c_str());
+    return nullptr;
+  }
+  if (is_new) {
+    // A header is written at every log level, and again when the LOG is rolled.
+    ROCKSDB_NAMESPACE::Header(
+        logger,
+        "fastskip drop-in: memtables of SkipListFactory are fastskip's, with "
+        "%s (FASTSKIP_DISABLE=1 turns it off)",
+        Text(options_).c_str());
+  }
   return new FastSkipListRep(comparator, allocator, options_,
                              MemtableOwner{column_family_id, logger}, state);
 }
@@ -56,7 +72,9 @@ std::vector<FastSkipStats> DropInMemtables::GetStats(Logger* logger) {
   return state->memtables.GetStats();
 }
 
-std::shared_ptr<FactoryState> DropInMemtables::StateOf(Logger* logger) {
+std::shared_ptr<FactoryState> DropInMemtables::StateOf(Logger* logger,
+                                                       bool* is_new,
+                                                       Status* status) {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::shared_ptr<FactoryState> state;
   if (const auto found = states_.find(logger); found != states_.end()) {
@@ -67,21 +85,11 @@ std::shared_ptr<FactoryState> DropInMemtables::StateOf(Logger* logger) {
     it = it->second.expired() ? states_.erase(it) : std::next(it);
   }
   // As DB::Open asks of FastSkipListRepFactory.
-  const Status status = CheckHeapAddresses();
-  if (!status.ok()) {
-    ROCKSDB_NAMESPACE::Header(
-        logger, "fastskip drop-in: skip_list stays for this memtable: %s",
-        status.ToString().c_str());
-    return nullptr;
-  }
-  // A header is written at every log level, and again when the LOG is rolled.
-  ROCKSDB_NAMESPACE::Header(
-      logger,
-      "fastskip drop-in: memtables of SkipListFactory are fastskip's, with %s "
-      "(FASTSKIP_DISABLE=1 turns it off)",
-      Text(options_).c_str());
+  *status = CheckHeapAddresses();
+  if (!status->ok()) return nullptr;
   state = std::make_shared<FactoryState>();
   states_[logger] = state;
+  *is_new = true;
   return state;
 }
 

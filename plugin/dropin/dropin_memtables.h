@@ -32,8 +32,8 @@ class DropInMemtables {
   DropInMemtables& operator=(const DropInMemtables&) = delete;
 
   // The parameters are those of MemTableRepFactory::CreateMemTableRep. Null
-  // where this process's addresses do not fit (address_width.h). The first
-  // memtable of a database tells in its LOG which of the two it is.
+  // where this process's addresses do not fit (address_width.h): LOG says so.
+  // The first memtable of a database tells in its LOG that it is fastskip's.
   ROCKSDB_NAMESPACE::MemTableRep* Make(
       const ROCKSDB_NAMESPACE::MemTableRep::KeyComparator& comparator,
       ROCKSDB_NAMESPACE::Allocator* allocator,
@@ -46,7 +46,11 @@ class DropInMemtables {
   // What the live memtables of one database share. A database is known by its
   // logger, and has a memtable as long as it is open. (But for a moment when a
   // flush of its recovery drops its only one. Its LOG is told again then.)
-  std::shared_ptr<FactoryState> StateOf(ROCKSDB_NAMESPACE::Logger* logger);
+  // Sets `*is_new` where it is made now. Null, with the reason in `*status`,
+  // where addresses do not fit.
+  std::shared_ptr<FactoryState> StateOf(ROCKSDB_NAMESPACE::Logger* logger,
+                                        bool* is_new,
+                                        ROCKSDB_NAMESPACE::Status* status);
 
   const FastSkipListOptions options_;
   std::mutex mutex_;

@@ -10,8 +10,8 @@
 // Environment:
 //   FASTSKIP_DISABLE       1: does nothing
 //   FASTSKIP_OPTIONS       options of the memtables: "shards=8;…"
-//   FASTSKIP_FORCE         1: loads librocksdb.so where it is not loaded yet,
-//                          for programs that load RocksDB later
+//   FASTSKIP_FORCE         1: loads librocksdb.so where no RocksDB is loaded
+//                          yet, for programs that load that very library later
 //   FASTSKIP_DROPIN_CHECK  1: tells on stdout whether it took and ends the
 //                          process before its main function (fastskip-run)
 
@@ -79,16 +79,16 @@ Outcome Start(char* text, size_t size) {
     snprintf(text, size, "FASTSKIP_DISABLE is set");
     return Outcome::kDisabled;
   }
-  if (IsRocksDBLoaded() || IsSet("FASTSKIP_FORCE")) {
-    return StartModule(text, size);
-  }
-  // A function of RocksDB's C interface, which every librocksdb.so has.
+  if (IsRocksDBLoaded()) return StartModule(text, size);
+  // Two versions in one process would share symbols. A function of RocksDB's C
+  // interface, which every librocksdb.so has.
   const void* const other = dlsym(RTLD_DEFAULT, "rocksdb_open");
   if (other != nullptr) {
     snprintf(text, size, "RocksDB is in %s, and fastskip was built against %s",
              FileOf(other), FASTSKIP_ROCKSDB_SONAME);
     return Outcome::kRefused;
   }
+  if (IsSet("FASTSKIP_FORCE")) return StartModule(text, size);
   snprintf(text, size, "%s is not loaded", FASTSKIP_ROCKSDB_SONAME);
   return Outcome::kNoRocksDB;
 }

@@ -101,6 +101,14 @@ says "a librocksdb of another name" "RocksDB is in $SCRATCH/librocksdb.so.99.1, 
 and fastskip was built against librocksdb.so." "$RUN" ./newer
 starts "it starts with the drop-in, which says the same" \
   "skip_list stays: RocksDB is in $SCRATCH/librocksdb.so.99.1" ./newer
+FASTSKIP_FORCE=1 starts "FASTSKIP_FORCE brings no second one in" \
+  "skip_list stays: RocksDB is in $SCRATCH/librocksdb.so.99.1" ./newer
+
+# env -i would take LD_PRELOAD away.
+printf '#!/usr/bin/env -S -i ldb\n' >script
+chmod +x script
+says "an option of env" "fastskip-run does not know env's option '-i'" \
+  "$RUN" ./script
 
 # Another version under the same name.
 build other_version.so -shared -fPIC \
