@@ -149,8 +149,9 @@ class Results {
     for (const std::string& row : order_) {
       const Times& times = rows_.at(row);
       std::printf("%-44s", row.c_str());
-      for (const auto& rounds : times)
+      for (const auto& rounds : times) {
         std::printf(" %12s", Text(rounds).c_str());
+      }
       std::printf("  ");
       for (size_t i = 1; i < times.size(); ++i) {
         const bool both = !times[0].empty() && !times[i].empty();
