@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # RocksDB's own crash test with fastskip's memtables: db_stress out of Debian's
-# source package, against the installed librocksdb, with the drop-in: it takes its
-# options at random, from a list of memtables that has no others. Black box: killed from outside at a random moment. White box: it kills
-# itself at a random one of RocksDB's kill points. Each start verifies what the
-# one before had written, by expected values kept outside of the database.
+# source package, against the installed librocksdb, with the drop-in, since its
+# own options know no fastskip. Black box: killed from outside at a random
+# moment. White box: it kills itself at a random one of RocksDB's kill points.
+# Each start verifies what the one before had written, by expected values kept
+# outside of the database.
 #
 #   tests/db_stress/run.sh [--kills N] [--seed N] [--round-seconds N]
 set -euo pipefail

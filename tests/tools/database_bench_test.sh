@@ -10,13 +10,7 @@ BENCH=${FASTSKIP_BINARY_DIR:?to be set to the build}/tools/database_bench
 
 bench() { "$BENCH" --dir="$SCRATCH" "$@" >"$SCRATCH/out" 2>"$SCRATCH/err"; }
 # says <text> <argument…>: the run fails and its message holds the text.
-says() {
-  local text=$1
-  shift
-  refuse "$text" bench "$@"
-  grep -qF -- "$text" "$SCRATCH/err" ||
-    die "FAILED: no '$text' in: $(cat "$SCRATCH/err")"
-}
+says() { refuse_saying "$1" bench "${@:2}"; }
 # rows <pattern>: how many lines of the table match and end in a ratio.
 rows() { grep -cE "^$1 .*[0-9.]+ +[0-9.]+ +[0-9.]+$" "$SCRATCH/out" || true; }
 

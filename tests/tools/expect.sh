@@ -31,6 +31,14 @@ refuse() {
   say "ok: $what"
 }
 
+# refuse_saying <text> <command…>: the command, whose errors go to $SCRATCH/err,
+# fails and has the text there.
+refuse_saying() {
+  refuse "$@"
+  grep -qF -- "$1" "$SCRATCH/err" ||
+    die "FAILED: no '$1' in: $(cat "$SCRATCH/err")"
+}
+
 # same <what> <a> <b>: two texts are equal, and not empty.
 same() {
   [ -n "$2" ] || die "FAILED: $1: nothing to compare"

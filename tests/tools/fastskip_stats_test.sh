@@ -11,13 +11,7 @@ export TMPDIR=$SCRATCH
 
 stats() { "$STATS" "$@" >"$SCRATCH/out" 2>"$SCRATCH/err"; }
 # says <text> <argument…>: the run fails and its message holds the text.
-says() {
-  local text=$1
-  shift
-  refuse "$text" stats "$@"
-  grep -qF -- "$text" "$SCRATCH/err" ||
-    die "FAILED: no '$text' in: $(cat "$SCRATCH/err")"
-}
+says() { refuse_saying "$1" stats "${@:2}"; }
 # row <name>: of the live memtables in the table.
 row() {
   awk -v n="$1" '$0 == "live memtables" { live = 1 }
