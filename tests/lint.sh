@@ -15,7 +15,7 @@ MAX_LINES=600
 LINT=$FASTSKIP_ROOT/build/lint
 # For all checkouts, as ccache's.
 PASSED=${XDG_CACHE_HOME:-${HOME:-$LINT}/.cache}/fastskip/lint
-PARTS="lines format shell tidy"
+PARTS="lines format shell yaml tidy"
 SKIPPED=77
 
 usage() {
@@ -25,14 +25,15 @@ usage: tests/lint.sh [part...]
   lines    no .h, .cc or .sh has more than $MAX_LINES lines
   format   clang-format changes no .h or .cc
   shell    shellcheck finds nothing in the scripts
+  yaml     yamllint finds nothing in the .yml files
   tidy     clang-tidy, with the checks of .clang-tidy, finds nothing in
            memtablerep/, plugin/ and tools/ (functions of more than 60 lines
            among them)
 
-All of them by default. Needs the major versions of Debian 12: clang-format and
-clang-tidy $LLVM_MAJOR, shellcheck $SHELLCHECK_MINOR; with others nothing is checked, and the exit
-status is $SKIPPED. What clang-tidy passed is remembered below ~/.cache/fastskip/lint,
-by the content of what it depends on.
+All of them by default. Needs yamllint, and the major versions of Debian 12:
+clang-format and clang-tidy $LLVM_MAJOR, shellcheck $SHELLCHECK_MINOR; with others nothing is
+checked, and the exit status is $SKIPPED. What clang-tidy passed is remembered below
+~/.cache/fastskip/lint, by the content of what it depends on.
 END
 }
 
@@ -49,9 +50,13 @@ for arg in "$@"; do
 done
 cd "$FASTSKIP_ROOT"
 
+need_program() {
+  command -v "$1" >/dev/null || die "there is no $1 (tests/run.sh installs it)."
+}
+
 # version_of <program>
 version_of() {
-  command -v "$1" >/dev/null || die "there is no $1 (tests/run.sh installs it)."
+  need_program "$1"
   "$1" --version | sed -nE 's/.*version:? ([0-9]+(\.[0-9]+)*).*/\1/p' | head -n 1
 }
 
@@ -86,6 +91,15 @@ check_format() {
 check_shell() {
   { sources '*.sh' fastskip-run; echo .ci/run; } |
     xargs -P "$(job_count)" -n 6 shellcheck -x -f gcc
+}
+
+# "on:" is a key of workflows, not a truth value.
+YAML_RULES='{extends: default, rules: {line-length: {max: 100},
+  document-start: disable, truthy: {check-keys: false},
+  comments: {min-spaces-from-content: 1}}}'
+
+check_yaml() {
+  sources '*.yml' | xargs yamllint --strict -f parsable -d "$YAML_RULES"
 }
 
 # The commands of a build of product and tools, one for each source file: some
@@ -158,6 +172,7 @@ check_tidy() {
 need_version clang-format $LLVM_MAJOR
 need_version clang-tidy $LLVM_MAJOR
 need_version shellcheck $SHELLCHECK_MINOR
+need_program yamllint
 mkdir -p "$LINT"
 STATUS=0
 for part in ${WANTED:-$PARTS}; do

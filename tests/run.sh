@@ -23,7 +23,7 @@ FUZZ_SECONDS=300
 CRASH_KILLS=700
 STEP_SKIPPED=77    # exit status of a step that cannot run here
 PACKAGES="$FASTSKIP_BUILD_PACKAGES $ROCKSDB_SOURCE_PACKAGES
-  libgtest-dev clang clang-format clang-tidy libclang-rt-dev shellcheck spin wamerican gnuplot-nox default-jdk-headless
+  libgtest-dev clang clang-format clang-tidy libclang-rt-dev shellcheck yamllint spin wamerican gnuplot-nox default-jdk-headless
   mmdebstrap"
 PASSED=0
 FAILED=0
@@ -44,8 +44,9 @@ usage: tests/run.sh [option...]
 
 Steps, in their order:
   packages       install the Debian packages that are missing
-  lint           tests/lint.sh: clang-format, clang-tidy, shellcheck, lengths of
-                 files; skipped where their versions are not Debian 12's
+  lint           tests/lint.sh: clang-format, clang-tidy, shellcheck, yamllint,
+                 lengths of files; skipped where their versions are not Debian
+                 12's
   build          build with warnings as errors, all tests, among them Debian's
                  db_bench and ldb with libfastskip.so, the installed package and
                  the examples
