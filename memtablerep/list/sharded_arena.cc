@@ -172,7 +172,7 @@ char* ShardedArena::Allocate(Part part, size_t bytes) {
         NoteCollision();
       }
     }
-    if (reserved_.Load() < kPiecemeal || bytes > NextChunkSize() / 4) {
+    if (counted_.Load() < kPiecemeal || bytes > NextChunkSize() / 4) {
       return AllocateAlone(part, bytes);
     }
     Refill(shard, chunk, bytes);
@@ -181,15 +181,16 @@ char* ShardedArena::Allocate(Part part, size_t bytes) {
 
 // Memory of its own: nothing of it is left unused.
 char* ShardedArena::AllocateAlone(Part part, size_t bytes) {
-  if (part == Part::kEntry) {
-    char* memory = TakeFromSource(bytes);
-    entries_alone_.Add(1);
-    entry_bytes_alone_.Add(bytes);
-    return memory;
+  const size_t whole = part == Part::kEntry ? bytes : bytes + 63;
+  char* const memory = TakeFromSource(whole);
+  counted_.Add(std::min(whole, kMostCounted));
+  if (part == Part::kBlock) {
+    return reinterpret_cast<char*>(
+        RoundUp(reinterpret_cast<uintptr_t>(memory), 64));
   }
-  char* memory = TakeFromSource(bytes + 63);
-  return reinterpret_cast<char*>(
-      RoundUp(reinterpret_cast<uintptr_t>(memory), 64));
+  entries_alone_.Add(1);
+  entry_bytes_alone_.Add(bytes);
+  return memory;
 }
 
 ShardedArena::Shard* ShardedArena::MyShard() {
@@ -226,7 +227,7 @@ void ShardedArena::NoteCollision() {
 
 size_t ShardedArena::NextChunkSize() const {
   const size_t share =
-      reserved_.Load() / (kGrowth * shards_in_use_.LoadRelaxed());
+      counted_.Load() / (kGrowth * shards_in_use_.LoadRelaxed());
   size_t size = kMinChunk;
   while (size < kMaxChunk && size * 2 <= share) size *= 2;
   return size;
@@ -249,6 +250,7 @@ ShardedArena::Chunk* ShardedArena::NewChunk(size_t room) {
   const size_t bytes =
       std::max(NextChunkSize(), room + sizeof(Chunk) + alignof(Chunk) + 63);
   char* memory = TakeFromSource(bytes);
+  counted_.Add(bytes);
   const uintptr_t begin =
       RoundUp(reinterpret_cast<uintptr_t>(memory), alignof(Chunk));
   const uintptr_t end =

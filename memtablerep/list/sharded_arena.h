@@ -29,8 +29,10 @@
 //      flush. So until kPiecemeal bytes are reserved each request gets memory
 //      of its own; then chunks are at most 1/kGrowth of what is reserved,
 //      divided by the shards in use. A request of more than a quarter of the
-//      next chunk gets memory of its own at any time. Chunk sizes are powers
-//      of two, which fill RocksDB's arena blocks without remainder.
+//      next chunk gets memory of its own at any time. Of such memory, at most
+//      kMostCounted bytes a request count as reserved here: a few large values
+//      do not announce many entries. Chunk sizes are powers of two, which fill
+//      RocksDB's arena blocks without remainder.
 //   5. Every address handed out fits 48 bits, so that a word of the list can
 //      hold it.
 //   6. The kernel is asked for pages of this arena's chunks only, and a piece
@@ -65,6 +67,7 @@ class ShardedArena {
   static constexpr size_t kPiecemeal = 32 << 10;  // bytes
   static constexpr size_t kMinChunk = 2 << 10;    // bytes
   static constexpr size_t kMaxChunk = 256 << 10;  // bytes
+  static constexpr size_t kMostCounted = 4 << 10;  // bytes
   static constexpr size_t kGrowth = 16;
   static constexpr uint32_t kMaxShards = 1024;
 
@@ -122,6 +125,7 @@ class ShardedArena {
   const uint32_t max_shards_;
   StepAtomic<uint32_t> shards_in_use_{1};
   RelaxedAtomic<uint64_t> reserved_;
+  RelaxedAtomic<uint64_t> counted_;  // of these, for the sizes of chunks
   RelaxedAtomic<uint64_t> entries_alone_;
   RelaxedAtomic<uint64_t> entry_bytes_alone_;
   StepAtomic<Chunk*> parked_{nullptr};

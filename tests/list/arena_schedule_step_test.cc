@@ -45,7 +45,9 @@ class ArenaProgram : public schedule::Program {
     arena_.reset();
     chunks_.Reset();
     arena_.emplace(&chunks_, 2);
-    arena_->AllocateEntry(ShardedArena::kPiecemeal);
+    for (uint64_t i = 0; i < kFirstEntries; ++i) {
+      arena_->AllocateEntry(ShardedArena::kMostCounted);
+    }
     for (auto& pieces : pieces_) pieces.clear();
   }
 
@@ -53,7 +55,7 @@ class ArenaProgram : public schedule::Program {
     for (const int request : requests_[thread]) {
       if (request == kStats) {
         const ShardedArena::Stats stats = arena_->GetStats();
-        if (stats.entries > Entries() + 1) Add(thread, nullptr, 0);
+        if (stats.entries > kFirstEntries + Entries()) Add(thread, nullptr, 0);
         continue;
       }
       const size_t bytes = request == kBlock ? sizeof(Block) : request;
@@ -82,9 +84,9 @@ class ArenaProgram : public schedule::Program {
       }
     }
     const ShardedArena::Stats stats = arena_->GetStats();
-    if (stats.entries != Entries() + 1) {
+    if (stats.entries != kFirstEntries + Entries()) {
       return std::to_string(stats.entries) + " entries counted, not " +
-             std::to_string(Entries() + 1);
+             std::to_string(kFirstEntries + Entries());
     }
     if (sum + stats.idle > stats.reserved) return "less reserved than used";
     most_shards_ = std::max(most_shards_, stats.shards_used);
@@ -95,6 +97,8 @@ class ArenaProgram : public schedule::Program {
 
  private:
   using Piece = std::pair<const char*, size_t>;
+  static constexpr uint64_t kFirstEntries =
+      ShardedArena::kPiecemeal / ShardedArena::kMostCounted;
 
   void Add(int thread, const char* piece, size_t bytes) {
     pieces_[thread].push_back({piece, bytes});

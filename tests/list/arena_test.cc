@@ -127,7 +127,10 @@ TEST(ArenaTest, EntriesAndBlocksMeetExactly) {
       HeapChunks chunks;
       ShardedArena arena(&chunks, 1);
       Pieces pieces(missing);
-      pieces.AddEntry(&arena, ShardedArena::kPiecemeal);
+      for (size_t sum = 0; sum < ShardedArena::kPiecemeal;
+           sum += ShardedArena::kMostCounted) {
+        pieces.AddEntry(&arena, ShardedArena::kMostCounted);
+      }
       pieces.AddBlock(&arena);
       const auto idle = [&] { return arena.GetStats().idle; };
       ASSERT_GT(idle(), sizeof(Block) + 1);
@@ -170,6 +173,23 @@ TEST(ArenaTest, ChunksGrowWithWhatIsReserved) {
   EXPECT_LT(chunks.calls(), 2000u);
   const uint64_t used = Sum(pieces.all());
   EXPECT_LT(arena.GetStats().reserved, used + used / 16);
+}
+
+// A tight budget counts every byte: small entries behind a few large ones take
+// no chunk yet.
+TEST(ArenaTest, FewEntriesBesideLargeOnes) {
+  HeapChunks chunks;
+  ShardedArena arena(&chunks, 1);
+  uint64_t sum = 0;
+  for (int i = 0; i < 7; ++i) {
+    for (const size_t bytes : {size_t{60000}, size_t{20}}) {
+      arena.AllocateEntry(bytes);
+      sum += bytes;
+    }
+    arena.AllocateAligned(sizeof(Block));
+    sum += sizeof(Block) + 63;
+    ASSERT_EQ(sum, arena.GetStats().reserved);
+  }
 }
 
 // An entry that would leave most of a chunk unused gets memory of its own and
