@@ -89,8 +89,11 @@ uint32_t ThreadNumber() {
   return number;
 }
 
+// Asked once: glibc reads a file of /sys each time, which took as long as the
+// rest of making a memtable.
 uint32_t UsefulShards(uint32_t wanted) {
-  const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
+  static const uint32_t cores =
+      std::max(1u, std::thread::hardware_concurrency());
   return std::min(wanted, cores);
 }
 
