@@ -68,8 +68,9 @@ How:
                      and NUM * 2 of them)
 
 What to write:
-  --out=DIR          speed.csv (each round), speed.md (table), speed.svg and
-                     speed.png (chart, drawn by gnuplot), memtable_bench.txt
+  --out=DIR          speed.csv (each round), speed.md (a page of charts and
+                     tables), its charts speed_*.svg, the README's speed.svg and
+                     speed.png (drawn by gnuplot), memtable_bench.txt
   --from=FILE        run nothing: report what that speed.csv holds
   --keep=DIR         db_bench's output
 

@@ -64,9 +64,9 @@ has_real_keys() {
     END { exit !found }' "$CSV"
 }
 
-# real_keys_markdown: a table for each number of entries and each memtable but
-# the first. Listed keys of which there are fewer stand in the table for the next
-# larger number.
+# real_keys_markdown: a table for each number of entries, each memtable but the
+# first, and each place (in tree, out of it). Listed keys of which there are fewer
+# stand in the table for the next larger number.
 real_keys_markdown() {
   summary | awk -v made="$ENCODINGS" -v listed="$LISTED_KEYS" "$LABELS"'
     function in_list(name, list) { return index("," list ",", "," name ",") > 0 }
@@ -85,7 +85,7 @@ real_keys_markdown() {
       name = part[2]
       if (!sub(/_keys$/, "", name) && !sub(/_keys_out_of_tree$/, "", name)) next
       if (name != "random" && !in_list(name, made "," listed)) next
-      place = part[2] ~ /out_of_tree$/ ? "out" : "in"
+      place = part[2] ~ /out_of_tree$/ ? "out of tree" : "in tree"
       n = ++rows
       row_name[n] = name
       row_place[n] = place
@@ -95,19 +95,18 @@ real_keys_markdown() {
       row_ratio[n] = $7
       if (in_list(name, made) && !seen_size[part[3]]++) size[++sizes] = part[3]
       if (!seen_memtable[$5]++) memtable[++memtables] = $5
+      if (!seen_place[place]++) places[++place_count] = place
       if (name != "random" && !seen_operation[part[1]]++) operation[++operations] = part[1]
-      if (place == "out") out = 1
     }
-    function table(entries, name,    i, k, p, key, line, head, rule, places, n) {
+    function table(entries, name, place,    i, k, line, head, rule, n) {
       delete ratio; delete order; delete listed_as; delete sum; delete of
       n = 0
       for (i = 1; i <= rows; i++) {
-        if (row_memtable[i] != name) continue
+        if (row_memtable[i] != name || row_place[i] != place) continue
         if (in_list(row_name[i], listed)) {
           if (table_of(row_entries[i]) != entries) continue
         } else if (row_entries[i] != entries) continue
-        key = row_place[i] " " row_operation[i]
-        ratio[row_name[i] " " key] = row_ratio[i]
+        ratio[row_name[i] " " row_operation[i]] = row_ratio[i]
         if (!(row_name[i] in listed_as)) {
           order[++n] = row_name[i]
           listed_as[row_name[i]] = row_name[i] == "random" ? "db_bench\047s" : \
@@ -115,46 +114,40 @@ real_keys_markdown() {
                          " (" grouped(row_entries[i]) " entries)")
         }
         if (row_name[i] == "random") continue
-        sum[key] += log(row_ratio[i])
-        of[key]++
+        sum[row_operation[i]] += log(row_ratio[i])
+        of[row_operation[i]]++
       }
       head = "| keys"; rule = "| ---"
-      places = 1 + out
-      for (p = 1; p <= places; p++)
-        for (k = 1; k <= operations; k++) {
-          head = head " | " (k > 1 ? "" : p == 1 ? "in tree: " : "out of tree: ") \
-            operation[k]
-          rule = rule " | ---:"
-        }
-      printf "## Real encodings beside db_bench\047s keys, %s entries, %s\n\n", \
-        grouped(entries), name
+      for (k = 1; k <= operations; k++) {
+        head = head " | " operation[k]
+        rule = rule " | ---:"
+      }
+      printf "## Real encodings beside db_bench\047s keys, %s entries, %s, %s\n\n", \
+        grouped(entries), name, place
       print head " |\n" rule " |"
       for (i = 1; i <= n; i++) {
         line = "| " listed_as[order[i]]
-        for (p = 1; p <= places; p++)
-          for (k = 1; k <= operations; k++)
-            line = line cell(order[i] " " (p == 1 ? "in" : "out") " " operation[k])
+        for (k = 1; k <= operations; k++)
+          line = line cell(order[i] " " operation[k])
         print line " |"
       }
       line = "| geometric mean, without db_bench\047s"
-      for (p = 1; p <= places; p++)
-        for (k = 1; k <= operations; k++) {
-          key = (p == 1 ? "in" : "out") " " operation[k]
-          if (key in of) ratio["mean " key] = exp(sum[key] / of[key])
-          line = line cell("mean " key)
-        }
+      for (k = 1; k <= operations; k++) {
+        if (operation[k] in of)
+          ratio["mean " operation[k]] = exp(sum[operation[k]] / of[operation[k]])
+        line = line cell("mean " operation[k])
+      }
       print line " |\n"
     }
     END {
       for (s = 1; s <= sizes; s++)
-        for (m = 1; m <= memtables; m++) table(size[s], memtable[m])
+        for (m = 1; m <= memtables; m++)
+          for (p = 1; p <= place_count; p++) table(size[s], memtable[m], places[p])
     }'
   say "Times faster than the first memtable, medians, without a database around it;"
   say "below 1, in bold, slower. \"Out of tree\" is fastskip compiled without"
   say "RocksDB's internal headers, under \`key_order=auto\`."
   say
   say "Worst of all rows: $(worst_row)."
-  say
-  say "## All rows"
   say
 }

@@ -7,6 +7,8 @@
 
 # shellcheck source=tools/lib/real_keys.sh
 . "$FASTSKIP_ROOT/tools/lib/real_keys.sh"
+# shellcheck source=tools/lib/speed_charts.sh
+. "$FASTSKIP_ROOT/tools/lib/speed_charts.sh"
 
 CSV_COLUMNS=workload,threads,batch,wal,memtable,round,micros,answer
 
@@ -26,6 +28,7 @@ start_csv() {
   {
     say "# machine: $(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo |
       head -n 1), $(nproc) processors, $(uname -sr)"
+    say "# measured: $(date +%F)"
     say "# command: $1"
     say "$CSV_COLUMNS"
   } >"$CSV"
@@ -158,13 +161,23 @@ report_text() {
   say "worst row: $(worst_row)"
 }
 
-# report_markdown: a line for each workload.
+# report_markdown <dir>: the page of figures, with the charts that lie in the
+# directory.
 report_markdown() {
   say "<!-- Written by tools/compare.sh. -->"
+  say "# Speed"
+  say
   # shellcheck disable=SC2016  # no expansion is meant
   sed -n 's/^# \([a-z]*\): \(.*\)/- \1: `\2`/p' "$CSV"
+  say "- raw data: [speed.csv](speed.csv), each round"
+  [ ! -e "$1/memtable_bench.txt" ] ||
+    say "- memtables by themselves: [memtable_bench.txt](memtable_bench.txt)," \
+      "with latencies and counters"
   say
+  charts_markdown "$1"
   ! has_real_keys || real_keys_markdown
+  say "## All rows"
+  say
   summary | awk "$LABELS"'
     {
       if ($1 ~ /:/) alone = 1
@@ -189,88 +202,22 @@ report_markdown() {
     }'
 }
 
-# draw <terminal> <data> <file> <base> <number of others> <others>: a bar for
-# each line "<row> <memtable's number> <ratio> <low> <high> <label>", rows from
-# the top.
-draw() {
-  local rows
-  rows=$(awk '{ n = $1 } END { print n + 1 }' "$2")
-  gnuplot <<EOF
-set terminal $1 size 1080,$((rows * 24 * (1 + $5) / 2 + 140)) font 'sans,11' background 'white'
-set output '$3'
-set title "Times faster than $4\\n(medians; whiskers: the rounds one by one)" noenhanced
-set yrange [$rows - 0.4:-0.6]
-set xrange [0:*]
-set grid xtics
-set border 3
-set tics nomirror noenhanced
-set rmargin 8
-set key above right noenhanced
-set arrow 1 from 1,graph 0 to 1,graph 1 nohead lw 2 lc rgb '#444444' front
-names = '$6'
-height = 0.8 / $5
-top(row, i) = row - 0.4 + (i - 1) * height
-middle(row, i) = top(row, i) + 0.45 * height
-plot for [i=1:$5] '$2' using (\$2 == i ? \$3 : NaN):1:(0):3:(top(\$1, i)):(top(\$1, i) + 0.9 * height):ytic(6) \\
-  with boxxyerror fill solid 0.75 noborder lc i title word(names, i), \\
-  '$2' using 3:(middle(\$1, \$2)):4:5 with xerrorbars pt 0 lw 1.5 lc rgb '#222222' notitle, \\
-  '$2' using 5:(middle(\$1, \$2)):(sprintf('  %.2f', \$3)) with labels left font ',9' notitle
-EOF
-}
-
-# The rows of the chart, at most twelve, as the table calls them. Half of them are
-# rows on which fastskip gains little or loses, so that the chart does not flatter.
-# A CSV with keys of real systems gets those of real_keys.sh; one that has none of
-# these rows, a chart of its first twelve.
-CHART_ROWS='fillseq|fillrandom|fillrandom, WAL|fillrandom, 2 threads|'\
-'fillseq, 2 threads, WAL|readrandom|seekrandom|readseq|readwhilewriting|'\
-'alone: get, random keys, 1,000 entries|'\
-'alone: insert, random keys by suffix, 500,000 entries|'\
-'alone: scan, random keys, 1,000 entries'
-
 # write_report <dir>
 write_report() {
-  local data=$SCRATCH/chart chart=$CHART_ROWS base others count terminal file
-  mkdir -p "$1"
-  cp "$CSV" "$1/speed.csv"
-  report_markdown >"$1/speed.md"
-  ! has_real_keys || chart=$REAL_CHART_ROWS
-  base=$(summary | awk 'NR == 1 { print $5 }')
-  others=$(summary | awk '
-    NR == 1 { seen[$5] = 1 }
-    !seen[$5]++ { print $5 }' | paste -sd' ')
-  count=$(wc -w <<<"$others")
-  summary | awk -v others="$others" -v chart="$chart" "$LABELS"'
-    BEGIN {
-      n = split(others, names, " ")
-      for (i = split(chart, rows, "|"); i > 0; i--) wanted[rows[i]] = 1
-    }
-    {
-      name = label($1, $2, $3, $4)
-      if (name in wanted) found = 1
-      if (!seen[name]++) order[++count] = name
-      for (i = 1; i <= n; i++)
-        if ($5 == names[i])
-          values[name] = values[name] "@" i " " $7 " " $8 " " $9
-    }
-    END {
-      for (k = 1; k <= count && row < 12; k++) {
-        if (found && !(order[k] in wanted)) continue
-        for (i = 2; i <= split(values[order[k]], value, "@"); i++)
-          printf "%d %s \"%s\"\n", row, value[i], order[k]
-        row++
-      }
-    }' >"$data"
-  for file in svg png; do
-    terminal=${file/png/pngcairo}
-    draw "$terminal" "$data" "$1/speed.$file" "$base" "$count" "$others" ||
-      die "gnuplot failed."
-  done
-  say "Written: $1/speed.csv, speed.md, speed.svg, speed.png"
+  local out=$1
+  mkdir -p "$out"
+  cp "$CSV" "$out/speed.csv"
   if compgen -G "$RAW/memtable_bench.*" >/dev/null; then
-    cat "$RAW"/memtable_bench.* >"$1/memtable_bench.txt"
-    say "         $1/memtable_bench.txt (with latencies and counters)"
+    cat "$RAW"/memtable_bench.* >"$out/memtable_bench.txt"
+  elif [ -n "$FROM" ] && [ -r "$(dirname "$FROM")/memtable_bench.txt" ] &&
+    ! [ "$(dirname "$FROM")" -ef "$out" ]; then
+    cp "$(dirname "$FROM")/memtable_bench.txt" "$out/"
   fi
+  draw_charts "$out"
+  report_markdown "$out" >"$out/speed.md"
+  say "Written: $out/speed.csv, speed.md, speed.png, speed*.svg"
+  [ ! -e "$out/memtable_bench.txt" ] ||
+    say "         $out/memtable_bench.txt (with latencies and counters)"
 }
 
 # memtable_bench_part <flag of memtable_bench...>: appends its rounds to $CSV.
