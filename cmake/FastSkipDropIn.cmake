@@ -44,6 +44,10 @@ file(RELATIVE_PATH FASTSKIP_LIBDIR_FROM_BINDIR ${CMAKE_INSTALL_FULL_BINDIR}
 configure_file(tools/fastskip-run ${PROJECT_BINARY_DIR}/fastskip-run @ONLY)
 
 install(TARGETS fastskip_dropin fastskip_dropin_rocksdb
-        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(PROGRAMS ${PROJECT_BINARY_DIR}/fastskip-run
-        DESTINATION ${CMAKE_INSTALL_BINDIR})
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+                COMPONENT fastskip_libraries)
+install(
+  PROGRAMS ${PROJECT_BINARY_DIR}/fastskip-run
+  DESTINATION ${CMAKE_INSTALL_BINDIR}
+  COMPONENT fastskip_tools)
+fastskip_install_man_page(fastskip-run)

@@ -414,6 +414,7 @@ void CheckFlags() {
 int main(int argc, char** argv) {
   gflags::SetUsageMessage(
       "times many column families and sorted batches in whole databases");
+  gflags::SetVersionString(FASTSKIP_VERSION);
   gflags::ParseCommandLineFlags(&argc, &argv, true);
   if (argc > 1) Fail(std::string(argv[1]) + " is no flag");
   fastskip::RegisterFastSkip();

@@ -220,6 +220,7 @@ rocksdb::Options MakeOptions() {
 int main(int argc, char** argv) {
   gflags::SetUsageMessage(
       "statistics of fastskip's memtables after a workload");
+  gflags::SetVersionString(FASTSKIP_VERSION);
   gflags::ParseCommandLineFlags(&argc, &argv, true);
   if (argc > 1) Fail(std::string(argv[1]) + " is no flag");
   CheckFlags();

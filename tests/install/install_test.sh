@@ -21,7 +21,8 @@ for file in "$prefix/include/fastskip/fast_skip_list_factory.h" \
   "$prefix/include/fastskip/fastskip_c.h" "$libdir/libfastskip.so" \
   "$libdir/pkgconfig/fastskip.pc" \
   "$libdir/libfastskip_dropin.so" "$libdir/libfastskip_dropin_rocksdb.so" \
-  "$libdir/cmake/fastskip/fastskip-config.cmake"; do
+  "$libdir/cmake/fastskip/fastskip-config.cmake" \
+  "$prefix/share/man/man1/fastskip-run.1"; do
   expect "${file#"$prefix"/} is installed" test -f "$file"
 done
 expect "fastskip-run of the installation, by another name" \

@@ -281,6 +281,7 @@ int main(int argc, char** argv) {
   gflags::SetUsageMessage(
       "kills a writing program again and again and checks that nothing "
       "acknowledged is lost; see the top of crash_test.cc");
+  gflags::SetVersionString(FASTSKIP_VERSION);
   gflags::ParseCommandLineFlags(&argc, &argv, true);
   setvbuf(stdout, nullptr, _IOLBF, 0);
   return fastskip::crash_test::Main();

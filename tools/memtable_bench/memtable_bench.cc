@@ -268,7 +268,7 @@ int Main(int argc, char** argv) {
       "all memtables, and memtables take turns. ratio: how many times faster "
       "than the first memtable (medians); low, high: in the rounds that were "
       "least and most favourable. Wrong or differing answers are an error.");
-  gflags::SetVersionString("fastskip");
+  gflags::SetVersionString(FASTSKIP_VERSION);
   gflags::ParseCommandLineFlags(&argc, &argv, true);
   if (argc > 1) throw BadRequest(std::string("'") + argv[1] + "' is no flag");
   if (HasAssertions() && !FLAGS_allow_debug) {
