@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# FASTSKIP_PACKAGES: `cpack` in the build directory makes three packages for the
-# release of Debian, or of one of its kin, that it runs on, and an archive with
-# the same files:
+# FASTSKIP_PACKAGES: the target `package` makes three packages for the release
+# of Debian, or of one of its kin, that it runs on, and an archive with the same
+# files, in packages/ of the build directory:
 #   libfastskip0     libfastskip.so.0 and the drop-in
 #   libfastskip-dev  headers, libfastskip.a, CMake package, pkg-config file
 #   fastskip-tools   fastskip-run, fastskip_stats and their man pages
@@ -87,6 +87,7 @@ install(
 # --- CPack -----------------------------------------------------------------------
 
 set(CPACK_GENERATOR DEB TGZ)
+set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/packages)
 set(CPACK_PACKAGE_VENDOR fastskip)
 set(CPACK_PACKAGE_CONTACT "${FASTSKIP_MAINTAINER}")
 set(CPACK_PACKAGE_HOMEPAGE_URL "${FASTSKIP_HOMEPAGE}")

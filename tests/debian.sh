@@ -12,7 +12,7 @@ MAX_AGE_DAYS=14
 
 usage() {
   cat <<END
-usage: tests/debian.sh SUITE COMMAND [ARGUMENT...]
+usage: tests/debian.sh [--bare] SUITE COMMAND [ARGUMENT...]
 
 Runs the command in a chroot of Debian SUITE (trixie, sid, bookworm), as root or
 with sudo. The chroot is made of Debian's packages by mmdebstrap, in
@@ -21,16 +21,25 @@ and made anew after $MAX_AGE_DAYS days. There the checkout is /fastskip, which i
 working directory; /fastskip/build is build/SUITE of the checkout; ccache has a
 directory of its own beside the chroot.
 
+  --bare  in a chroot that has apt and ca-certificates beside what every Debian
+          has. What the command writes there is kept in memory and vanishes with
+          it; /fastskip is read-only, and its build directory the checkout's own
+
 Needs the capabilities CAP_SYS_ADMIN (to mount) and CAP_SYS_CHROOT, which a
 container may lack. Mounts are in a namespace of the command's own: they vanish
 with it, however it ends. FASTSKIP_DEBIAN_MIRROR names another mirror.
 END
 }
 
+BARE=
 case ${1-} in
   --help | -h)
     usage
     exit 0
+    ;;
+  --bare)
+    BARE=--bare
+    shift
     ;;
 esac
 [ $# -ge 2 ] || die "a suite and a command are needed (see --help)."
@@ -40,11 +49,17 @@ shift
 if [ "$(id -u)" -ne 0 ]; then
   as_root env XDG_CACHE_HOME="${CACHE%/fastskip/debian}" \
     FASTSKIP_DEBIAN_MIRROR="${FASTSKIP_DEBIAN_MIRROR-}" \
-    bash "$0" "$SUITE" "$@"
+    bash "$0" ${BARE:+"$BARE"} "$SUITE" "$@"
   exit
 fi
-ROOT=$CACHE/$SUITE
-BUILD=$FASTSKIP_ROOT/build/$SUITE
+ROOT=$CACHE/$SUITE${BARE:+.bare}
+BUILD=$FASTSKIP_ROOT/build
+PACKAGES=ca-certificates
+if [ -z "$BARE" ]; then
+  BUILD=$BUILD/$SUITE
+  # shellcheck disable=SC2086  # a list of words
+  PACKAGES=$PACKAGES,libgtest-dev$(printf ',%s' $FASTSKIP_BUILD_PACKAGES)
+fi
 
 # need <capability> <verb> <command...>: the command shows whether we have it.
 need() {
@@ -62,7 +77,7 @@ make_chroot() {
   rm -rf --one-file-system "$ROOT" "$ROOT.new"
   # shellcheck disable=SC2086  # lists of words
   unshare --mount mmdebstrap --quiet --mode=root --variant=apt \
-    --include="$(printf '%s,' $FASTSKIP_BUILD_PACKAGES)libgtest-dev,ca-certificates" \
+    --include="$PACKAGES" \
     --aptopt='DPkg::Lock::Timeout "600"' \
     "$SUITE" "$ROOT.new" ${FASTSKIP_DEBIAN_MIRROR-} || {
     rm -rf --one-file-system "$ROOT.new"
@@ -73,11 +88,29 @@ make_chroot() {
   mv "$ROOT.new" "$ROOT"
 }
 
+# over_root: what is written to $ROOT from now on is kept in memory.
+over_root() {
+  mount -t tmpfs tmpfs "$SCRATCH"
+  mkdir "$SCRATCH/written" "$SCRATCH/work"
+  mount -t overlay overlay "$ROOT" -o \
+    "lowerdir=$ROOT,upperdir=$SCRATCH/written,workdir=$SCRATCH/work"
+}
+
 # enter <command...>: inside of a mount namespace.
 enter() {
+  # In both ways $ROOT becomes a mount point, without which a command in there
+  # could have no namespace of its own.
+  if [ -n "$BARE" ]; then over_root; else mount --bind "$ROOT" "$ROOT"; fi
+  cp -L /etc/resolv.conf "$ROOT/etc/resolv.conf"
   mount --bind "$FASTSKIP_ROOT" "$ROOT/fastskip"
   mount --bind "$BUILD" "$ROOT/fastskip/build"
-  mount --bind "$CACHE/ccache" "$ROOT/ccache"
+  if [ -n "$BARE" ]; then
+    mount -o remount,bind,ro "$ROOT/fastskip"
+    mount -o remount,bind,ro "$ROOT/fastskip/build"
+    mount --bind "$CACHE/$SUITE.archives" "$ROOT/var/cache/apt/archives"
+  else
+    mount --bind "$CACHE/ccache" "$ROOT/ccache"
+  fi
   mount -t proc proc "$ROOT/proc"
   mount --rbind /dev "$ROOT/dev"
   # env: nothing of the host's environment but how tests run.
@@ -89,11 +122,11 @@ enter() {
     sh -c 'cd /fastskip && exec "$@"' sh "$@"
 }
 
-install_packages mmdebstrap debian-archive-keyring
+install_packages mmdebstrap debian-archive-keyring mount
 make_scratch
 need CAP_SYS_ADMIN mount unshare --mount mount --bind "$SCRATCH" "$SCRATCH"
 need CAP_SYS_CHROOT chroot chroot / true
-mkdir -p "$CACHE/ccache" "$BUILD"
+mkdir -p "$CACHE/ccache" "$BUILD" "$CACHE/$SUITE.archives"
 
 # Shared by those that run in the chroot, exclusive for making it.
 exec 9>"$ROOT.lock"
@@ -103,7 +136,6 @@ if ! is_fresh; then
   is_fresh || make_chroot
   flock -s 9
 fi
-cp -L /etc/resolv.conf "$ROOT/etc/resolv.conf"
-export -f enter
-export FASTSKIP_ROOT ROOT BUILD CACHE SUITE
+export -f enter over_root
+export FASTSKIP_ROOT ROOT BUILD CACHE SUITE BARE SCRATCH
 unshare --mount bash -euc 'enter "$@"' bash "$@"

@@ -14,7 +14,7 @@ BUILD=$FASTSKIP_ROOT/build
 JOBS=2  # of ctest: the tests have threads of their own
 STEPS="packages lint build java asan tsan in-tree-make debian13"
 LONG_STEPS="packages scaled fuzz crash db-stress planted-bugs"
-ALL_STEPS="$STEPS in-tree-cmake ${LONG_STEPS#packages } aarch64 core"
+ALL_STEPS="$STEPS in-tree-cmake ${LONG_STEPS#packages } aarch64 core debs"
 SCALED_PERCENT=${FASTSKIP_TEST_PERCENT:-500}
 CORE_LABELS='list;rep;db;options;dropin'
 FUZZ_STARTS=20     # of two fuzzers each
@@ -58,7 +58,7 @@ Steps, in their order:
   in-tree-make   fastskip as a plugin in Debian's RocksDB source package, built
                  with Make: db_bench and memtable_bench, compared with
                  skip_list
-  debian13       the step core in a chroot of Debian 13
+  debian13       the steps core and debs in a chroot of Debian 13
 
 With --in-tree-cmake:
 
@@ -82,6 +82,9 @@ With --only alone:
 
   aarch64        the tests of list and arena, but the schedules, cross-built for
                  64-bit ARM and run under qemu's emulation
+  debs           makes the Debian packages of this release, checks them with
+                 lintian, installs, uses and removes them in a bare chroot
+                 (tests/packages/installed.sh)
   core           on a bare Debian: build with warnings as errors, the tests
                  labelled list, rep, db, options and dropin, and
                  tools/quickstart.sh, shortened
@@ -286,12 +289,29 @@ step_core() {
     "$FASTSKIP_ROOT/tools/quickstart.sh" --num=20000 --rounds=1
 }
 
+step_debs() {
+  local dir=$BUILD/debs suite
+  suite=$(. /etc/os-release && echo "${VERSION_CODENAME-}") || return 1
+  # shellcheck disable=SC2086  # a list of words
+  install_packages $FASTSKIP_BUILD_PACKAGES dpkg-dev lintian
+  rm -rf "$dir/packages"
+  cmake_build debs -DCMAKE_BUILD_TYPE=Release -DFASTSKIP_PACKAGES=ON &&
+    cmake --build "$dir" --target package || return 1
+  # That no maintainer is named yet is known: CMakeLists.txt has a placeholder.
+  lintian --fail-on error,warning --suppress-tags \
+    bogus-mail-host,bogus-mail-host-in-debian-changelog "$dir"/packages/*.deb ||
+    return 1
+  ls -l "$dir/packages"
+  "$FASTSKIP_ROOT/tests/debian.sh" --bare "$suite" \
+    tests/packages/installed.sh build/debs/packages
+}
+
 step_debian13() {
   if [ -n "${FASTSKIP_CHROOT-}" ]; then
     say "skipped: this is a chroot already."
     return "$STEP_SKIPPED"
   fi
-  "$FASTSKIP_ROOT/tests/debian.sh" trixie tests/run.sh --only core
+  "$FASTSKIP_ROOT/tests/debian.sh" trixie tests/run.sh --only core --only debs
 }
 
 step_db-stress() { "$FASTSKIP_ROOT/tests/db_stress/run.sh" --kills 100; }
