@@ -3,12 +3,12 @@
 // EntryLimit: how a memtable with max_entries requests its flush.
 //
 // MemTableRep has no call for that. But RocksDB calls ApproximateMemoryUsage
-// after each insert of a single writer, and after each batch of concurrent
-// ones, and flushes when the result and the memory of its arena together exceed
-// write_buffer_size (MemTable::ShouldFlushNow). So a memtable that has its
-// entries reports as many bytes as a full write buffer lacks. Nothing is
-// allocated for them, and the WriteBufferManager, which counts allocations,
-// does not see them.
+// after each insert of a single writer, after each batch of concurrent ones,
+// and from 11.8 on after a range tombstone of a reader, and flushes when the
+// result and the memory of its arena together exceed write_buffer_size
+// (MemTable::ShouldFlushNow). So a memtable that has its entries reports as
+// many bytes as a full write buffer lacks. Nothing is allocated for them, and
+// the WriteBufferManager, which counts allocations, does not see them.
 //
 // What a full write buffer lacks is an estimate: a factory is not told of
 // write_buffer_size by CreateColumnFamily and SetOptions. So the report doubles

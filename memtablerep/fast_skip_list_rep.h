@@ -82,7 +82,10 @@ class FastSkipListRep final : public ROCKSDB_NAMESPACE::MemTableRep {
 
   // Seals the memtable. BatchPostProcess and MarkFlushed stay RocksDB's, which
   // do nothing: an insert is complete when it returns, and a flush changes
-  // nothing here.
+  // nothing here. So it does not matter either that RocksDB 11.8 and later call
+  // BatchPostProcess from readers' threads, beside inserts
+  // (min_tombstones_for_range_conversion). They go on to ask for
+  // ApproximateMemoryUsage, as any thread may.
   void MarkReadOnly() override { contents_->Seal(); }
 
   // --- Reading.
@@ -118,7 +121,7 @@ class FastSkipListRep final : public ROCKSDB_NAMESPACE::MemTableRep {
                           std::unordered_set<const char*>* entries) override;
 
   // Bytes beyond those that the allocator knows: none, unless the memtable
-  // requests its flush (entry_limit.h).
+  // requests its flush (entry_limit.h). Any thread.
   size_t ApproximateMemoryUsage() override {
     return contents_->UnaccountedBytes();
   }

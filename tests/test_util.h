@@ -22,6 +22,7 @@
 #include "rocksdb/memtablerep.h"
 #include "rocksdb/slice.h"
 #include "tests/list/list_test_util.h"
+#include "tools/lib/open_db.h"
 #include "tools/lib/rocksdb_internals.h"
 
 namespace fastskip {

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "../memtablerep/fast_skip_list_factory.h"
+#include "lib/open_db.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/db.h"
 #include "rocksdb/options.h"
@@ -202,9 +203,7 @@ class Database {
     options.level0_slowdown_writes_trigger = 1 << 30;
     options.level0_stop_writes_trigger = 1 << 30;
     options_ = options;
-    DB* db = nullptr;
-    Check(DB::Open(options, directory_ + "/db", &db));
-    db_.reset(db);
+    Check(DB::Open(options, directory_ + "/db", fastskip::OpenInto(&db_)));
   }
   ~Database() {
     for (ColumnFamilyHandle* handle : handles_) {

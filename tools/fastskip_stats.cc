@@ -22,6 +22,7 @@
 
 #include "../memtablerep/fast_skip_list_factory.h"
 #include "../memtablerep/fast_skip_list_stats.h"
+#include "lib/open_db.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/db.h"
 #include "rocksdb/listener.h"
@@ -230,9 +231,8 @@ int main(int argc, char** argv) {
   const uint64_t seed = FLAGS_seed != 0 ? FLAGS_seed : std::random_device{}();
 
   const Directory directory;
-  DB* raw = nullptr;
-  Check(DB::Open(options, directory.database(), &raw));
-  const std::unique_ptr<DB> db(raw);
+  std::unique_ptr<DB> db;
+  Check(DB::Open(options, directory.database(), fastskip::OpenInto(&db)));
   Run(db.get(), seed);
   FastSkipStats stats;
   Check(

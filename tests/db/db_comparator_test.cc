@@ -262,9 +262,8 @@ TEST(DbKeyOrderTest, BytewiseIsRefusedBesideOtherComparators) {
     options.comparator = other.comparator;
     options.memtable_factory =
         FastSkipConfig("Bytewise", KeyOrder::kBytewise, 1).make();
-    DB* raw = nullptr;
-    const Status status = DB::Open(options, dir.Sub("db"), &raw);
-    std::unique_ptr<DB> db(raw);
+    std::unique_ptr<DB> db;
+    const Status status = DB::Open(options, dir.Sub("db"), OpenInto(&db));
     if (other.comparator == rocksdb::BytewiseComparator()) {
       EXPECT_TRUE(status.ok()) << status.ToString();
       continue;
@@ -286,9 +285,8 @@ TEST(DbKeyOrderTest, AutoAndComparatorAreAccepted) {
       options.create_if_missing = true;
       options.comparator = other.comparator;
       options.memtable_factory = config.make();
-      DB* raw = nullptr;
-      const Status status = DB::Open(options, dir.Sub("db"), &raw);
-      std::unique_ptr<DB> db(raw);
+      std::unique_ptr<DB> db;
+      const Status status = DB::Open(options, dir.Sub("db"), OpenInto(&db));
       EXPECT_TRUE(status.ok()) << other.name << ": " << status.ToString();
     }
   }

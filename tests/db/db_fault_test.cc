@@ -130,10 +130,10 @@ Options SmallOptions() {
 }
 
 std::unique_ptr<DB> MustOpen(const Options& options, const std::string& dir) {
-  DB* db = nullptr;
-  const Status status = DB::Open(options, dir, &db);
+  std::unique_ptr<DB> db;
+  const Status status = DB::Open(options, dir, OpenInto(&db));
   EXPECT_TRUE(status.ok()) << status.ToString();
-  return std::unique_ptr<DB>(db);
+  return db;
 }
 
 // What a key may be: acknowledged, or the value of a write that failed (which
@@ -299,9 +299,8 @@ TEST(DbWalDamageTest, APrefixOrARefusal) {
                                 : round % 3 == 1
                                     ? Mode::kAbsoluteConsistency
                                     : Mode::kTolerateCorruptedTailRecords;
-    DB* raw = nullptr;
-    const Status status = DB::Open(options, copy, &raw);
-    const std::unique_ptr<DB> db(raw);
+    std::unique_ptr<DB> db;
+    const Status status = DB::Open(options, copy, OpenInto(&db));
     if (!status.ok()) {
       ASSERT_TRUE(status.IsCorruption()) << status.ToString();
       ++refused;

@@ -36,11 +36,11 @@ class OneDbTest : public ::testing::Test {
     for (const std::string& family : families) {
       descriptors.emplace_back(family, options_);
     }
-    DB* db = nullptr;
+    std::unique_ptr<DB> db;
     const Status status =
-        DB::Open(options_, dir_.Sub(name), descriptors, handles, &db);
+        DB::Open(options_, dir_.Sub(name), descriptors, handles, OpenInto(&db));
     EXPECT_TRUE(status.ok()) << status.ToString();
-    return std::unique_ptr<DB>(db);
+    return db;
   }
   void Open(const std::vector<std::string>& families = {}) {
     db_ = OpenAt("db", families, &handles_);

@@ -22,8 +22,8 @@ std::shared_ptr<MemTableRepFactory> DefaultFactory() {
 
 class OtherInstance {
  public:
-  OtherInstance(DB* db, Handles handles)
-      : db_(db), handles_(std::move(handles)) {}
+  OtherInstance(std::unique_ptr<DB> db, Handles handles)
+      : db_(std::move(db)), handles_(std::move(handles)) {}
   OtherInstance(const OtherInstance&) = delete;
   OtherInstance& operator=(const OtherInstance&) = delete;
   ~OtherInstance() {
@@ -58,9 +58,10 @@ class OtherInstance {
   Handles handles_;
 };
 
-using OpenOther = std::function<Status(
-    const Options&, const std::string& dir,
-    const std::vector<ColumnFamilyDescriptor>&, Handles*, DB**)>;
+using OpenOther =
+    std::function<Status(const Options&, const std::string& dir,
+                         const std::vector<ColumnFamilyDescriptor>&, Handles*,
+                         std::unique_ptr<DB>*)>;
 
 std::unique_ptr<OtherInstance> Open(DbRun& run,
                                     std::shared_ptr<MemTableRepFactory> factory,
@@ -68,7 +69,7 @@ std::unique_ptr<OtherInstance> Open(DbRun& run,
   Options options = run.options;
   options.memtable_factory = std::move(factory);
   options.max_open_files = -1;
-  DB* db = nullptr;
+  std::unique_ptr<DB> db;
   Handles handles;
   const Status status =
       open(options, run.dir(),
@@ -76,7 +77,7 @@ std::unique_ptr<OtherInstance> Open(DbRun& run,
            &handles, &db);
   run.Expect(status, "open the other instance");
   if (!status.ok()) return nullptr;
-  return std::make_unique<OtherInstance>(db, std::move(handles));
+  return std::make_unique<OtherInstance>(std::move(db), std::move(handles));
 }
 
 void RandomWrites(DbRun& run, size_t n) {
@@ -111,9 +112,9 @@ void Secondary(DbRun& run, Tested tested) {
       Open(run, factory,
            [&run](const Options& options, const std::string& dir,
                   const std::vector<ColumnFamilyDescriptor>& families,
-                  Handles* handles, DB** db) {
+                  Handles* handles, std::unique_ptr<DB>* db) {
              return DB::OpenAsSecondary(options, dir, run.dir() + ".secondary",
-                                        families, handles, db);
+                                        families, handles, OpenInto(db));
            });
   if (secondary == nullptr) return;
   secondary->NoteAll(run);
@@ -138,13 +139,13 @@ void ReadOnly(DbRun& run, Tested tested) {
   RandomWrites(run, Scaled(10000));
   run.Flush();
   RandomWrites(run, Scaled(10000));
-  auto reader =
-      Open(run, factory,
-           [](const Options& options, const std::string& dir,
-              const std::vector<ColumnFamilyDescriptor>& families,
-              Handles* handles, DB** db) {
-             return DB::OpenForReadOnly(options, dir, families, handles, db);
-           });
+  auto reader = Open(run, factory,
+                     [](const Options& options, const std::string& dir,
+                        const std::vector<ColumnFamilyDescriptor>& families,
+                        Handles* handles, std::unique_ptr<DB>* db) {
+                       return DB::OpenForReadOnly(options, dir, families,
+                                                  handles, OpenInto(db));
+                     });
   if (reader == nullptr) return;
   reader->NoteAll(run);
   const Status refused = (*reader)->Put(WriteOptions(), "key", "value");

@@ -4,6 +4,7 @@
 // refresh, tailing, and iterators that stay while the memtable grows, is
 // sealed and is flushed.
 #include "rocksdb/slice_transform.h"
+#include "tests/db/db_random_reads.h"
 #include "tests/db/db_test_util.h"
 
 namespace fastskip {
@@ -14,13 +15,6 @@ class DbIteratorTest : public DbTest {};
 INSTANTIATE_TEST_SUITE_P(Memtables, DbIteratorTest,
                          ::testing::ValuesIn(BytewiseConfigs()), ConfigName);
 
-std::string RandomKey(DbRun& run, uint64_t keys) {
-  std::string key = Key(Below(run.random, keys));
-  // Also targets between the keys.
-  if (Below(run.random, 4) == 0) key.push_back('5');
-  return key;
-}
-
 void RandomWrites(DbRun& run, size_t n, uint64_t keys) {
   for (size_t i = 0; i < n; ++i) {
     const std::string key = Key(Below(run.random, keys));
@@ -30,36 +24,6 @@ void RandomWrites(DbRun& run, size_t n, uint64_t keys) {
       run.Put(key, RandomValue(run.random, 30));
     }
   }
-}
-
-// One random step of `it`, noted.
-void RandomStep(DbRun& run, Iterator* it, uint64_t keys) {
-  switch (Below(run.random, 10)) {
-    case 0:
-      it->Seek(RandomKey(run, keys));
-      break;
-    case 1:
-      it->SeekForPrev(RandomKey(run, keys));
-      break;
-    case 2:
-      if (Below(run.random, 4) == 0) {
-        it->SeekToFirst();
-      } else if (Below(run.random, 3) == 0) {
-        it->SeekToLast();
-      } else {
-        it->Seek(RandomKey(run, keys));
-      }
-      break;
-    case 3:
-    case 4:
-    case 5:
-    case 6:
-      if (it->Valid()) it->Next();
-      break;
-    default:
-      if (it->Valid()) it->Prev();
-  }
-  run.NoteAt(it, "at");
 }
 
 TEST_P(DbIteratorTest, RandomWalkInOneMemtable) {

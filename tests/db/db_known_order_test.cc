@@ -71,11 +71,11 @@ void ExpectFound(KnownOrder expected, const Comparator* comparator) {
   options.comparator = comparator;
   const auto factory = std::make_shared<AskingFactory>();
   options.memtable_factory = factory;
-  ROCKSDB_NAMESPACE::DB* db = nullptr;
+  std::unique_ptr<ROCKSDB_NAMESPACE::DB> db;
   const ROCKSDB_NAMESPACE::Status status =
-      ROCKSDB_NAMESPACE::DB::Open(options, dir.path(), &db);
+      ROCKSDB_NAMESPACE::DB::Open(options, dir.path(), OpenInto(&db));
   ASSERT_TRUE(status.ok()) << status.ToString();
-  delete db;
+  db.reset();
   ASSERT_FALSE(factory->orders.empty());
   for (const KnownOrder order : factory->orders) EXPECT_EQ(expected, order);
 }

@@ -390,13 +390,11 @@ TEST_F(DbMaxEntriesTest, ReadOnlyDatabases) {
   for (uint64_t i = 0; i < 3000; ++i) Put(i);
   Close();
   options_.memtable_factory = Limit(1000);
-  DB* db = nullptr;
   const std::vector<ColumnFamilyDescriptor> families = {
       {rocksdb::kDefaultColumnFamilyName, options_}};
-  ASSERT_TRUE(
-      DB::OpenForReadOnly(options_, dir_.Sub("db"), families, &handles_, &db)
-          .ok());
-  db_.reset(db);
+  ASSERT_TRUE(DB::OpenForReadOnly(options_, dir_.Sub("db"), families, &handles_,
+                                  OpenInto(&db_))
+                  .ok());
   ExpectKeys(3000);
   EXPECT_TRUE(watcher_->sealed().empty());
   Close();
@@ -432,9 +430,8 @@ TEST_F(DbMaxEntriesTest, OneFactoryForTwoDatabases) {
   ASSERT_TRUE(options_.env->NewLogger(dir_.Sub("shared.log"), &log).ok());
   options_.info_log = log;
   Open();
-  DB* raw = nullptr;
-  ASSERT_TRUE(DB::Open(options_, dir_.Sub("other"), &raw).ok());
-  const std::unique_ptr<DB> other(raw);
+  std::unique_ptr<DB> other;
+  ASSERT_TRUE(DB::Open(options_, dir_.Sub("other"), OpenInto(&other)).ok());
   for (uint64_t i = 0; i < 5001; ++i) {
     Put(i);
     ASSERT_TRUE(other->Put(write_options_, Key(i), Concat("value", i)).ok());

@@ -41,11 +41,9 @@ class DbOptionsTest : public ::testing::TestWithParam<const char*> {
 
   void Open(const Options& options,
             const std::vector<ColumnFamilyDescriptor>& families) {
-    DB* raw = nullptr;
     const Status status =
-        DB::Open(options, dir_.Sub("db"), families, &handles_, &raw);
+        DB::Open(options, dir_.Sub("db"), families, &handles_, OpenInto(&db_));
     ASSERT_TRUE(status.ok()) << status.ToString();
-    db_.reset(raw);
   }
   void Close() {
     for (ColumnFamilyHandle* handle : handles_) {

@@ -138,13 +138,10 @@ Options OptionsFor(const CrashCase& crash,
 
 Status OpenTwoFamilies(const Options& options, const std::string& dir,
                        Handles* handles, std::unique_ptr<DB>* db) {
-  DB* raw = nullptr;
-  Status status =
-      DB::Open(options, dir,
-               {{rocksdb::kDefaultColumnFamilyName, options}, {"one", options}},
-               handles, &raw);
-  db->reset(raw);
-  return status;
+  return DB::Open(
+      options, dir,
+      {{rocksdb::kDefaultColumnFamilyName, options}, {"one", options}}, handles,
+      OpenInto(db));
 }
 
 // --------------------------------------------------------------------------

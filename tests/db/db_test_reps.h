@@ -30,8 +30,9 @@
 namespace fastskip {
 namespace dbtest {
 
-// Forwards every call of RocksDB 7.8 to `inner`. (The calls that later
-// versions added keep their defaults: wrappers are used with 7.8 only.)
+// Forwards every call of RocksDB 7.8 to `inner`. The calls that later versions
+// added keep their defaults: MultiGet works by the calls of 7.8, and reads with
+// checks are refused, which no test asks of a wrapper.
 class ForwardingRep : public rocksdb::MemTableRep {
  public:
   ForwardingRep(rocksdb::Allocator* allocator,

@@ -30,8 +30,10 @@
 #include "rocksdb/convenience.h"
 #include "rocksdb/db.h"
 #include "rocksdb/memtablerep.h"
+#include "rocksdb/merge_operator.h"
 #include "rocksdb/options.h"
 #include "tests/db/db_test_reps.h"
+#include "tools/lib/open_db.h"
 
 namespace fastskip {
 namespace dbtest {
@@ -160,6 +162,18 @@ inline std::string RandomValue(Random& random, size_t max_bytes) {
   return value;
 }
 
+// Appends with a comma; the order of the operands shows.
+class AppendOperator : public rocksdb::AssociativeMergeOperator {
+ public:
+  bool Merge(const Slice&, const Slice* existing, const Slice& operand,
+             std::string* result, rocksdb::Logger*) const override {
+    *result = existing == nullptr ? "" : existing->ToString() + ",";
+    result->append(operand.data(), operand.size());
+    return true;
+  }
+  const char* Name() const override { return "fastskip.test.Append"; }
+};
+
 // --------------------------------------------------------------------------
 // What is under test.
 
@@ -205,12 +219,12 @@ inline std::vector<MemtableConfig> BytewiseConfigs() {
 using Handles = std::vector<ColumnFamilyHandle*>;
 using Opener = std::function<Status(const Options&, const std::string& dir,
                                     const std::vector<ColumnFamilyDescriptor>&,
-                                    Handles*, DB**)>;
+                                    Handles*, std::unique_ptr<DB>*)>;
 
 inline Status OpenPlainDB(const Options& options, const std::string& dir,
                           const std::vector<ColumnFamilyDescriptor>& families,
-                          Handles* handles, DB** db) {
-  return DB::Open(options, dir, families, handles, db);
+                          Handles* handles, std::unique_ptr<DB>* db) {
+  return DB::Open(options, dir, families, handles, OpenInto(db));
 }
 
 enum class Role { kReference, kTested };
@@ -284,10 +298,7 @@ class DbRun {
     for (const std::string& name : more_families) {
       descriptors.emplace_back(name, options);
     }
-    DB* db = nullptr;
-    Status status = opener(options, dir_, descriptors, &handles_, &db);
-    db_.reset(db);
-    return status;
+    return opener(options, dir_, descriptors, &handles_, &db_);
   }
 
   // False when it failed; the scenario should end then.

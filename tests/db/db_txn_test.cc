@@ -62,7 +62,7 @@ void Configure(DbRun& run, const Policy& policy) {
   run.opener = [write_policy](
                    const Options& options, const std::string& dir,
                    const std::vector<ColumnFamilyDescriptor>& families,
-                   Handles* handles, DB** db) {
+                   Handles* handles, std::unique_ptr<DB>* db) {
     TransactionDBOptions txn_options;
     txn_options.write_policy = write_policy;
     // Data that is not prepared yet goes to the memtable early.
@@ -71,7 +71,7 @@ void Configure(DbRun& run, const Policy& policy) {
     TransactionDB* txn_db = nullptr;
     Status status = TransactionDB::Open(options, txn_options, dir, families,
                                         handles, &txn_db);
-    *db = txn_db;
+    db->reset(txn_db);
     return status;
   };
 }
@@ -419,11 +419,11 @@ TEST_P(DbOptimisticTest, ConflictsAreFoundInKeptMemtables) {
     run.options.max_write_buffer_size_to_maintain = 8 << 20;
     run.opener = [](const Options& options, const std::string& dir,
                     const std::vector<ColumnFamilyDescriptor>& families,
-                    Handles* handles, DB** db) {
+                    Handles* handles, std::unique_ptr<DB>* db) {
       rocksdb::OptimisticTransactionDB* txn_db = nullptr;
       Status status = rocksdb::OptimisticTransactionDB::Open(
           options, dir, families, handles, &txn_db);
-      *db = txn_db;
+      db->reset(txn_db);
       return status;
     };
     if (!run.Open()) return;

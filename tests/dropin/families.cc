@@ -23,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "../../tools/lib/open_db.h"
 #include "rocksdb/db.h"
 #include "rocksdb/memtablerep.h"
 #include "rocksdb/options.h"
@@ -110,9 +111,8 @@ int main(int argc, char** argv) {
   options.create_if_missing = true;
   // hash_… and, in older versions, vector have one writer at a time.
   options.allow_concurrent_memtable_write = false;
-  rocksdb::DB* opened = nullptr;
-  Check(rocksdb::DB::Open(options, directory, &opened), "Open");
-  const std::unique_ptr<rocksdb::DB> db(opened);
+  std::unique_ptr<rocksdb::DB> db;
+  Check(rocksdb::DB::Open(options, directory, fastskip::OpenInto(&db)), "Open");
   std::vector<rocksdb::ColumnFamilyHandle*> families;
   for (size_t i = 1; i < memtables.size(); ++i) {
     rocksdb::ColumnFamilyHandle* family = nullptr;

@@ -167,9 +167,10 @@ TEST_P(FeatureDurabilityTest, UpdatesSinceASequenceNumber) {
   Compare([](DbRun& run) {
     run.options.WAL_ttl_seconds = 3600;
     if (!run.Open()) return;
-    DB* raw = nullptr;
-    run.Expect(DB::Open(run.options, run.dir() + ".follower", &raw), "open");
-    const std::unique_ptr<DB> follower(raw);
+    std::unique_ptr<DB> follower;
+    run.Expect(
+        DB::Open(run.options, run.dir() + ".follower", OpenInto(&follower)),
+        "open");
     if (follower == nullptr) return;
     uint64_t next = 1;
     for (int part = 0; part < 5; ++part) {
@@ -217,8 +218,8 @@ TEST_P(FeatureDurabilityTest, RepairAfterManifestLoss) {
     run.Expect(removed >= 2, "the MANIFEST is lost");
     rocksdb::Options broken = run.options;
     broken.create_if_missing = false;
-    DB* raw = nullptr;
-    run.Expect(!DB::OpenForReadOnly(broken, run.dir(), &raw).ok(),
+    std::unique_ptr<DB> none;
+    run.Expect(!DB::OpenForReadOnly(broken, run.dir(), OpenInto(&none)).ok(),
                "it does not open any more");
     run.Expect(
         rocksdb::RepairDB(run.dir(), run.options,

@@ -66,12 +66,12 @@ TEST_P(FeatureValuesTest, FirstValueWinsByMerge) {
 
 Status OpenTransactionDB(const Options& options, const std::string& dir,
                          const std::vector<ColumnFamilyDescriptor>& families,
-                         Handles* handles, DB** db) {
+                         Handles* handles, std::unique_ptr<DB>* db) {
   rocksdb::TransactionDB* opened = nullptr;
   Status status =
       rocksdb::TransactionDB::Open(options, rocksdb::TransactionDBOptions(),
                                    dir, families, handles, &opened);
-  *db = opened;
+  db->reset(opened);
   return status;
 }
 

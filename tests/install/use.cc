@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "../../tools/lib/open_db.h"
 #include "fastskip/fast_skip_list_factory.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/db.h"
@@ -29,9 +30,10 @@ bool Works(rocksdb::Options options, const std::string& path) {
     return false;
   }
   rocksdb::DestroyDB(path, options);
-  rocksdb::DB* db = nullptr;
-  if (!Check(rocksdb::DB::Open(options, path, &db))) return false;
-  std::unique_ptr<rocksdb::DB> owner(db);
+  std::unique_ptr<rocksdb::DB> db;
+  if (!Check(rocksdb::DB::Open(options, path, fastskip::OpenInto(&db)))) {
+    return false;
+  }
   std::string value;
   return Check(db->Put(rocksdb::WriteOptions(), "key", "value")) &&
          Check(db->Get(rocksdb::ReadOptions(), "key", &value)) &&

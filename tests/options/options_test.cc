@@ -81,10 +81,7 @@ class OptionsTest : public ::testing::Test {
     options.create_if_missing = true;
     options.memtable_factory = factory;
     options.comparator = comparator;
-    rdb::DB* opened = nullptr;
-    const rdb::Status status = rdb::DB::Open(options, path_, &opened);
-    db->reset(opened);
-    return status;
+    return rdb::DB::Open(options, path_, OpenInto(db));
   }
 
   std::string path_;
@@ -399,11 +396,9 @@ TEST_F(OptionsTest, ReloadedFromTheOptionsFile) {
     EXPECT_NE(text.str().find(option), std::string::npos) << option;
   }
 
-  rdb::DB* opened = nullptr;
   std::vector<rdb::ColumnFamilyHandle*> handles;
-  status = rdb::DB::Open(db_options, path_, families, &handles, &opened);
+  status = rdb::DB::Open(db_options, path_, families, &handles, OpenInto(&db));
   ASSERT_TRUE(status.ok()) << status.ToString();
-  db.reset(opened);
   std::string value;
   EXPECT_TRUE(db->Get(rdb::ReadOptions(), "key", &value).ok());
   EXPECT_EQ(value, "value");

@@ -114,10 +114,8 @@ class MemoryTest : public ::testing::Test {
   }
 
   void Open(const rdb::Options& options, std::unique_ptr<rdb::DB>* db) {
-    rdb::DB* opened = nullptr;
-    const rdb::Status status = rdb::DB::Open(options, path_, &opened);
+    const rdb::Status status = rdb::DB::Open(options, path_, OpenInto(db));
     ASSERT_TRUE(status.ok()) << status.ToString();
-    db->reset(opened);
   }
 
   // The mean number of entries of the first `memtables` memtables sealed.

@@ -71,10 +71,8 @@ class StockLdbTest : public ::testing::TestWithParam<MemtableConfig> {
   }
 
   void Open(const Options& options) {
-    DB* raw = nullptr;
-    const Status status = DB::Open(options, dir_.Sub("db"), &raw);
+    const Status status = DB::Open(options, dir_.Sub("db"), OpenInto(&db_));
     ASSERT_TRUE(status.ok()) << status.ToString();
-    db_.reset(raw);
   }
   void Write(size_t n) {
     Random random(TestSeed());

@@ -12,6 +12,7 @@
 #include "rocksdb/merge_operator.h"
 #include "rocksdb/slice_transform.h"
 #include "rocksdb/write_buffer_manager.h"
+#include "tools/lib/open_db.h"
 
 namespace fastskip {
 namespace crash_test {
@@ -213,12 +214,11 @@ OpenDb::~OpenDb() {
   if (db_ == nullptr) return;
   for (auto* handle : handles_) db_->DestroyColumnFamilyHandle(handle);
   // A WritePrepared database holds a snapshot in the background.
-  CancelAllBackgroundWork(db_, /*wait=*/true);
+  CancelAllBackgroundWork(db_.get(), /*wait=*/true);
   const Status status = db_->Close();
   if (!status.ok()) {
     std::fprintf(stderr, "close: %s\n", status.ToString().c_str());
   }
-  delete db_;
 }
 
 Status OpenDb::Open(const Round& round, Memtable memtable,
@@ -233,14 +233,15 @@ Status OpenDb::Open(const Round& round, Memtable memtable,
     }
   }
   if (!round.transactions) {
-    return DB::Open(options, dir, families, &handles_, &db_);
+    return DB::Open(options, dir, families, &handles_,
+                    fastskip::OpenInto(&db_));
   }
   TransactionDBOptions txn_options;
   txn_options.write_policy = round.policy;
   txn_options.rollback_merge_operands = true;  // else a rollback leaves them
   Status status = TransactionDB::Open(options, txn_options, dir, families,
                                       &handles_, &txn_db_);
-  db_ = txn_db_;
+  db_.reset(txn_db_);
   return status;
 }
 

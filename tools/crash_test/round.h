@@ -59,8 +59,8 @@ class OpenDb {
 
   ROCKSDB_NAMESPACE::Status Open(const Round& round, Memtable memtable,
                                  const std::string& dir);
-  ROCKSDB_NAMESPACE::DB* operator->() const { return db_; }
-  ROCKSDB_NAMESPACE::DB* get() const { return db_; }
+  ROCKSDB_NAMESPACE::DB* operator->() const { return db_.get(); }
+  ROCKSDB_NAMESPACE::DB* get() const { return db_.get(); }
   // Null unless the round has transactions.
   ROCKSDB_NAMESPACE::TransactionDB* transactions() const { return txn_db_; }
   ROCKSDB_NAMESPACE::ColumnFamilyHandle* family(uint32_t i) const {
@@ -71,7 +71,7 @@ class OpenDb {
   }
 
  private:
-  ROCKSDB_NAMESPACE::DB* db_ = nullptr;
+  std::unique_ptr<ROCKSDB_NAMESPACE::DB> db_;
   ROCKSDB_NAMESPACE::TransactionDB* txn_db_ = nullptr;
   std::vector<ROCKSDB_NAMESPACE::ColumnFamilyHandle*> handles_;
 };

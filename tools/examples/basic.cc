@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "../lib/open_db.h"
 #include "fastskip/fast_skip_list_factory.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/db.h"
@@ -50,9 +51,8 @@ void ChooseInCode(const std::string& path) {
   options.create_if_missing = true;
   options.memtable_factory.reset(fastskip::NewFastSkipListRepFactory(memtable));
 
-  DB* opened = nullptr;
-  Check(DB::Open(options, path, &opened));
-  const std::unique_ptr<DB> db(opened);
+  std::unique_ptr<DB> db;
+  Check(DB::Open(options, path, fastskip::OpenInto(&db)));
   Use(db.get(), "in code");
 }
 
@@ -69,9 +69,8 @@ void ChooseByName(const std::string& path) {
       config, Options(),
       "memtable_factory={id=fastskip;shards=4;key_order=bytewise}", &options));
 
-  DB* opened = nullptr;
-  Check(DB::Open(options, path, &opened));
-  const std::unique_ptr<DB> db(opened);
+  std::unique_ptr<DB> db;
+  Check(DB::Open(options, path, fastskip::OpenInto(&db)));
   Use(db.get(), "by name");
 }
 
@@ -85,10 +84,10 @@ void ReloadOptions(const std::string& path) {
   Check(memtable->GetOption(ConfigOptions(), "shards", &shards));
   std::printf("OPTIONS: %s with shards=%s\n", memtable->Name(), shards.c_str());
 
-  DB* opened = nullptr;
+  std::unique_ptr<DB> db;
   std::vector<ColumnFamilyHandle*> handles;
-  Check(DB::Open(db_options, path, families, &handles, &opened));
-  const std::unique_ptr<DB> db(opened);
+  Check(
+      DB::Open(db_options, path, families, &handles, fastskip::OpenInto(&db)));
   Use(db.get(), "from the OPTIONS file");
   for (ColumnFamilyHandle* handle : handles) {
     Check(db->DestroyColumnFamilyHandle(handle));

@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "../lib/open_db.h"
 #include "fastskip/fast_skip_list_factory.h"
 #include "rocksdb/db.h"
 #include "rocksdb/options.h"
@@ -84,9 +85,8 @@ int main(int argc, char** argv) {
   Options options;
   options.create_if_missing = true;
   options.memtable_factory.reset(fastskip::NewFastSkipListRepFactory());
-  DB* opened = nullptr;
-  Check(DB::Open(options, path, &opened));
-  std::unique_ptr<DB> db(opened);
+  std::unique_ptr<DB> db;
+  Check(DB::Open(options, path, fastskip::OpenInto(&db)));
 
   std::atomic<bool> writing{true};
   std::thread reader([&] {

@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "../lib/open_db.h"
 #include "fastskip/fast_skip_list_factory.h"
 #include "rocksdb/db.h"
 #include "rocksdb/listener.h"
@@ -157,9 +158,8 @@ int main(int argc, char** argv) {
   memtable.backpressure_percent = 90;  // it is under pressure from 9,900 on
   options.memtable_factory.reset(fastskip::NewFastSkipListRepFactory(memtable));
 
-  DB* opened = nullptr;
-  Check(DB::Open(options, path, &opened));
-  std::unique_ptr<DB> db(opened);
+  std::unique_ptr<DB> db;
+  Check(DB::Open(options, path, fastskip::OpenInto(&db)));
   const size_t at_start = memory->memory_usage();
   Write(db.get());
   PrintStatistics(db.get());

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "../lib/open_db.h"
 #include "fastskip/fast_skip_list_factory.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/db.h"
@@ -42,10 +43,10 @@ int main(int argc, char** argv) {
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   Check(rocksdb::LoadOptionsFromFile(config, argv[1], &db_options, &families));
 
-  rocksdb::DB* opened = nullptr;
+  std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  Check(rocksdb::DB::Open(db_options, argv[2], families, &handles, &opened));
-  std::unique_ptr<rocksdb::DB> db(opened);
+  Check(rocksdb::DB::Open(db_options, argv[2], families, &handles,
+                          fastskip::OpenInto(&db)));
   std::printf("memtable: %s\n",
               db->GetOptions(handles[0]).memtable_factory->Name());
   std::string value;
