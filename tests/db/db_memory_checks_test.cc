@@ -151,6 +151,7 @@ Status StatusAfter(DB* db, const std::function<void(Iterator*)>& moves) {
   return it->status();
 }
 
+#if FASTSKIP_ROCKSDB_AT_LEAST(9, 6)
 Status MultiGetAround(DB* db, const std::string& key) {
   const std::vector<std::string> keys = {"a", key, key + "0", "z"};
   const std::vector<Slice> slices(keys.begin(), keys.end());
@@ -160,37 +161,41 @@ Status MultiGetAround(DB* db, const std::string& key) {
                slices.data(), values.data(), statuses.data());
   return statuses[1];
 }
+#endif
 
 std::vector<Read> AllReads() {
   return {
-      {"Get", false,
-       [](DB* db, const std::string& key) {
-         std::string value;
-         return db->Get(ReadOptions(), key, &value);
-       }},
-      {"MultiGet", false, MultiGetAround},
-      {"Seek", false,
-       [](DB* db, const std::string& key) {
-         return StatusAfter(db, [&](Iterator* it) { it->Seek(key); });
-       }},
-      {"SeekForPrev", false,
-       [](DB* db, const std::string& key) {
-         return StatusAfter(db, [&](Iterator* it) { it->SeekForPrev(key); });
-       }},
-      {kForwards, true,
-       [](DB* db, const std::string&) {
-         return StatusAfter(db, [](Iterator* it) {
-           for (it->SeekToFirst(); it->Valid(); it->Next()) {
-           }
-         });
-       }},
-      {kBackwards, true,
-       [](DB* db, const std::string&) {
-         return StatusAfter(db, [](Iterator* it) {
-           for (it->SeekToLast(); it->Valid(); it->Prev()) {
-           }
-         });
-       }},
+    {"Get", false,
+     [](DB* db, const std::string& key) {
+       std::string value;
+       return db->Get(ReadOptions(), key, &value);
+     }},
+#if FASTSKIP_ROCKSDB_AT_LEAST(9, 6)
+        // RocksDB 7.8 goes on to its files after Corruption in a memtable, and
+        // fails an assertion there.
+        {"MultiGet", false, MultiGetAround},
+#endif
+        {"Seek", false,
+         [](DB* db, const std::string& key) {
+           return StatusAfter(db, [&](Iterator* it) { it->Seek(key); });
+         }},
+        {"SeekForPrev", false,
+         [](DB* db, const std::string& key) {
+           return StatusAfter(db, [&](Iterator* it) { it->SeekForPrev(key); });
+         }},
+        {kForwards, true,
+         [](DB* db, const std::string&) {
+           return StatusAfter(db, [](Iterator* it) {
+             for (it->SeekToFirst(); it->Valid(); it->Next()) {
+             }
+           });
+         }},
+        {kBackwards, true, [](DB* db, const std::string&) {
+           return StatusAfter(db, [](Iterator* it) {
+             for (it->SeekToLast(); it->Valid(); it->Prev()) {
+             }
+           });
+         }},
   };
 }
 
