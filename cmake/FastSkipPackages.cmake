@@ -13,9 +13,10 @@ if(NOT FASTSKIP_IS_TOP_LEVEL OR NOT TARGET fastskip_dropin)
                       "a shared librocksdb, and no sanitizer.")
 endif()
 find_program(FASTSKIP_DPKG_SHLIBDEPS dpkg-shlibdeps)
-if(NOT FASTSKIP_DPKG_SHLIBDEPS)
-  message(FATAL_ERROR "FASTSKIP_PACKAGES needs dpkg-shlibdeps (Debian: "
-                      "dpkg-dev).")
+find_program(FASTSKIP_FILE file)
+if(NOT FASTSKIP_DPKG_SHLIBDEPS OR NOT FASTSKIP_FILE)
+  message(FATAL_ERROR "FASTSKIP_PACKAGES needs dpkg-shlibdeps and file "
+                      "(Debian: dpkg-dev, file).")
 endif()
 
 # Of tools/, fastskip_stats alone.

@@ -293,7 +293,7 @@ step_debs() {
   local dir=$BUILD/debs suite
   suite=$(. /etc/os-release && echo "${VERSION_CODENAME-}") || return 1
   # shellcheck disable=SC2086  # a list of words
-  install_packages $FASTSKIP_BUILD_PACKAGES dpkg-dev lintian
+  install_packages $FASTSKIP_BUILD_PACKAGES dpkg-dev file lintian
   rm -rf "$dir/packages"
   cmake_build debs -DCMAKE_BUILD_TYPE=Release -DFASTSKIP_PACKAGES=ON &&
     cmake --build "$dir" --target package || return 1
