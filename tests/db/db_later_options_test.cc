@@ -67,7 +67,7 @@ TEST_P(DbLaterOptionsTest, MultiGetOfManyFamilies) {
   });
 }
 
-#if FASTSKIP_ROCKSDB_AT_LEAST(8, 7)
+#if FASTSKIP_ROCKSDB_AT_LEAST(8, 6)
 
 uint64_t FlushedFiles(DbRun& run) {
   run.Expect(run.db()->WaitForCompact(rocksdb::WaitForCompactOptions()),
@@ -93,7 +93,7 @@ TEST_P(DbLaterOptionsTest, MaxRangeDeletions) {
   });
 }
 
-#endif  // 8.7
+#endif  // 8.6
 
 // --------------------------------------------------------------------------
 // Around the memtable: a batch with an index becomes a memtable of its own,
