@@ -104,6 +104,12 @@ class EntryOrder : public rdb::MemTableRep::KeyComparator {
  public:
   explicit EntryOrder(const rdb::Comparator* user) : user_(user) {}
 
+  // The inherited one calls a function that librocksdb need not export:
+  // Debian's for arm64 does not.
+  DecodedType decode_key(const char* entry) const override {
+    const std::string_view user_key = ParseEntry(entry).user_key;
+    return {user_key.data(), user_key.size() + 8};
+  }
   int operator()(const char* a, const char* b) const override {
     return Compare(ParseEntry(a), ParseEntry(b));
   }

@@ -31,8 +31,8 @@ constexpr size_t kTagBytes = 8;                 // sequence number and type
 // Bytewise. All entries of the probe have one sequence number.
 class UserKeyOrder final : public MemTableRep::KeyComparator {
  public:
-  // The inherited one calls a function that a librocksdb with link-time
-  // optimisation (Ubuntu's) does not export.
+  // The inherited one calls a function that librocksdb need not export:
+  // Ubuntu's does not, with link-time optimisation, nor Debian's for arm64.
   DecodedType decode_key(const char* entry) const override {
     return Slice(entry + 1, static_cast<size_t>(entry[0]));
   }

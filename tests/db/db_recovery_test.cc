@@ -283,6 +283,12 @@ using CrashParam = std::tuple<size_t, size_t>;  // case, config
 
 class DbRecoveryTest : public ::testing::TestWithParam<CrashParam> {
  protected:
+#ifdef FASTSKIP_TEST_EMULATED
+  void SetUp() override {
+    GTEST_SKIP() << "the kernel cannot execute the emulated program again";
+  }
+#endif
+
   // Opens the crashed database and compares it with the model.
   void Recover(std::shared_ptr<MemTableRepFactory> factory,
                const std::string& what) {

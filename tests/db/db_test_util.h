@@ -70,14 +70,14 @@ inline uint64_t TestSeed() {
   return seed;
 }
 
-// `n`, reduced where a sanitizer slows everything down. FASTSKIP_TEST_PERCENT
-// overrides the factor.
+// `n`, reduced where a sanitizer or an emulator slows everything down.
+// FASTSKIP_TEST_PERCENT overrides the factor.
 inline size_t Scaled(size_t n) {
   static const size_t percent = [] {
     const char* given = getenv("FASTSKIP_TEST_PERCENT");
     if (given != nullptr)
       return static_cast<size_t>(strtoull(given, nullptr, 0));
-#if FASTSKIP_UNDER_TSAN
+#if FASTSKIP_UNDER_TSAN || defined(FASTSKIP_TEST_EMULATED)
     return size_t{20};
 #elif FASTSKIP_UNDER_ASAN
     return size_t{40};

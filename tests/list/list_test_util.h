@@ -35,8 +35,8 @@
 namespace fastskip {
 namespace test {
 
-// Sizes shrink by this factor under a sanitizer.
-#ifdef FASTSKIP_TEST_SANITIZED
+// Sizes shrink by this factor under a sanitizer and under emulation.
+#if defined(FASTSKIP_TEST_SANITIZED) || defined(FASTSKIP_TEST_EMULATED)
 constexpr uint64_t kSlowdown = 5;
 #else
 constexpr uint64_t kSlowdown = 1;

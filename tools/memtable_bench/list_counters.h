@@ -20,6 +20,9 @@ class CountingOrder final : public rdb::MemTableRep::KeyComparator {
  public:
   explicit CountingOrder(const rdb::MemTableRep::KeyComparator& order)
       : order_(order) {}
+  DecodedType decode_key(const char* entry) const override {
+    return order_.decode_key(entry);
+  }
   int operator()(const char* a, const char* b) const override;
   int operator()(const char* a, const rdb::Slice& b) const override;
   // Calls since the last. REQUIRES: no thread is in the comparator.

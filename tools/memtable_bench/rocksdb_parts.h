@@ -161,6 +161,11 @@ class EntryOrder final : public rdb::MemTableRep::KeyComparator {
   explicit EntryOrder(const rdb::Comparator* user)
       : user_(user), bytewise_(user == rdb::BytewiseComparator()) {}
 
+  // The inherited one calls a function that librocksdb need not export:
+  // Debian's for arm64 does not.
+  DecodedType decode_key(const char* entry) const override {
+    return InternalKeyOf(entry);
+  }
   int operator()(const char* a, const char* b) const override {
     return Compare(InternalKeyOf(a), InternalKeyOf(b));
   }
