@@ -32,9 +32,10 @@ struct FastSkipListOptions {
   enum class KeyOrder : uint8_t {
     // "auto". Right under every comparator: the list uses short digests of the
     // keys for as long as they agree with the comparator, and checks with the
-    // comparator whatever it places by them. Inside RocksDB's source tree
-    // fastskip recognises BytewiseComparator() and ReverseBytewiseComparator()
-    // and leaves the checks out; with installed headers it cannot.
+    // comparator whatever it places by them. It recognises
+    // BytewiseComparator() and ReverseBytewiseComparator() and leaves the
+    // checks out: always inside RocksDB's source tree, elsewhere with a shared
+    // librocksdb of the version that it was compiled for.
     kAuto,
     // "bytewise". User keys order as BytewiseComparator() orders them; the
     // checks are left out. DB::Open refuses any other comparator.
