@@ -172,9 +172,10 @@ using Usage = std::map<rocksdb::MemoryUtil::UsageType, uint64_t>;
 
 Usage UsageOf(DbRun& run) {
   Usage usage;
-  run.Expect(rocksdb::MemoryUtil::GetApproximateMemoryUsageByType({run.db()},
-                                                                  {}, &usage),
-             "usage");
+  const std::vector<DB*> dbs = {run.db()};
+  run.Expect(
+      rocksdb::MemoryUtil::GetApproximateMemoryUsageByType(dbs, {}, &usage),
+      "usage");
   return usage;
 }
 
