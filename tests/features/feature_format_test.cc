@@ -20,9 +20,9 @@ INSTANTIATE_TEST_SUITE_P(Memtables, FeatureFormatTest,
 // --------------------------------------------------------------------------
 // Compression.
 
-void Compressed(DbRun& run, rocksdb::CompressionType type, const char* name) {
+void Compressed(DbRun& run, rocksdb::CompressionType type, const char* name,
+                rocksdb::BlockBasedTableOptions table = {}) {
   run.options.compression = type;
-  rocksdb::BlockBasedTableOptions table;
   table.format_version = 5;  // from 7 on files spell the compression otherwise
   run.options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   run.options.statistics = rocksdb::CreateDBStatistics();
@@ -49,8 +49,7 @@ TEST_P(FeatureFormatTest, CompressionZstdWithDictionary) {
     run.options.compression_opts.zstd_max_train_bytes = 256 << 10;
     rocksdb::BlockBasedTableOptions table;
     table.cache_index_and_filter_blocks = true;  // and dictionaries
-    run.options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-    Compressed(run, rocksdb::kZSTD, "ZSTD");
+    Compressed(run, rocksdb::kZSTD, "ZSTD", table);
     run.Expect(Ticker(run, rocksdb::BLOCK_CACHE_COMPRESSION_DICT_ADD) > 0,
                "there is a dictionary");
   });
