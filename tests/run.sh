@@ -271,12 +271,14 @@ step_in-tree-cmake() {
   compare_in_tree "$tree.build/db_bench"
 }
 
+# This machine's release of Debian, such as "bookworm".
+own_suite() { sed -n 's/^VERSION_CODENAME=//p' /etc/os-release; }
+
 step_aarch64() {
-  local suite sysroot
+  local sysroot
   install_packages g++-aarch64-linux-gnu qemu-user-static
   # The cross compiler is of this machine's release.
-  suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-  sysroot=$("$FASTSKIP_ROOT/tests/debian.sh" --sysroot=arm64 "$suite") ||
+  sysroot=$("$FASTSKIP_ROOT/tests/debian.sh" --sysroot=arm64 "$(own_suite)") ||
     return 1
   cmake_tests aarch64 -DFASTSKIP_SYSROOT="$sysroot" \
     -DCMAKE_TOOLCHAIN_FILE="$FASTSKIP_ROOT/cmake/aarch64-linux-gnu.cmake"
@@ -293,8 +295,7 @@ step_core() {
 }
 
 step_debs() {
-  local dir=$BUILD/debs suite
-  suite=$(. /etc/os-release && echo "${VERSION_CODENAME-}") || return 1
+  local dir=$BUILD/debs
   # shellcheck disable=SC2086  # a list of words
   install_packages $FASTSKIP_BUILD_PACKAGES dpkg-dev file lintian
   rm -rf "$dir/packages"
@@ -305,7 +306,7 @@ step_debs() {
     bogus-mail-host,bogus-mail-host-in-debian-changelog "$dir"/packages/*.deb ||
     return 1
   ls -l "$dir/packages"
-  "$FASTSKIP_ROOT/tests/debian.sh" --bare "$suite" \
+  "$FASTSKIP_ROOT/tests/debian.sh" --bare "$(own_suite)" \
     tests/packages/installed.sh build/debs/packages
 }
 

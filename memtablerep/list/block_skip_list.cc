@@ -5,7 +5,6 @@
 // descent in block_skip_list_finger.cc, reads in block_skip_list_read.cc.
 #include "block_skip_list.h"
 
-#include <cassert>
 #include <new>
 
 #include "sharded_arena.h"

@@ -11,11 +11,11 @@
 #include "rocksdb/sst_file_writer.h"
 #include "rocksdb/statistics.h"
 #include "rocksdb/utilities/transaction.h"
-#include "rocksdb/utilities/transaction_db.h"
 #include "rocksdb/utilities/write_batch_with_index.h"
 #include "rocksdb/write_buffer_manager.h"
 #include "tests/db/db_random_reads.h"
 #include "tests/db/db_test_util.h"
+#include "tests/db/db_transactions.h"
 
 namespace fastskip {
 namespace dbtest {
@@ -107,17 +107,6 @@ uint64_t ActiveEntries(DbRun& run) {
                                       &entries),
              "entries of the active memtable");
   return entries;
-}
-
-Status OpenTransactionDB(const Options& options, const std::string& dir,
-                         const std::vector<ColumnFamilyDescriptor>& families,
-                         Handles* handles, std::unique_ptr<DB>* db) {
-  rocksdb::TransactionDB* opened = nullptr;
-  Status status =
-      rocksdb::TransactionDB::Open(options, rocksdb::TransactionDBOptions(),
-                                   dir, families, handles, &opened);
-  db->reset(opened);
-  return status;
 }
 
 void CommitAround(DbRun& run, int number) {

@@ -4,7 +4,7 @@
 // for them, under threads that want the same keys.
 #include "rocksdb/merge_operator.h"
 #include "rocksdb/utilities/transaction.h"
-#include "rocksdb/utilities/transaction_db.h"
+#include "tests/db/db_transactions.h"
 #include "tests/features/feature_test_util.h"
 
 namespace fastskip {
@@ -63,17 +63,6 @@ TEST_P(FeatureValuesTest, FirstValueWinsByMerge) {
 
 // --------------------------------------------------------------------------
 // Get-or-insert: a transaction locks the key, looks, and puts.
-
-Status OpenTransactionDB(const Options& options, const std::string& dir,
-                         const std::vector<ColumnFamilyDescriptor>& families,
-                         Handles* handles, std::unique_ptr<DB>* db) {
-  rocksdb::TransactionDB* opened = nullptr;
-  Status status =
-      rocksdb::TransactionDB::Open(options, rocksdb::TransactionDBOptions(),
-                                   dir, families, handles, &opened);
-  db->reset(opened);
-  return status;
-}
 
 // The key's value, and whether it is the one given here.
 bool GetOrInsert(DbRun& run, const std::string& key, const std::string& value,

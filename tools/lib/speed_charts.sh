@@ -103,11 +103,11 @@ number_points() {
     END { print substr(names, 2) }'
 }
 
-# draw <terminal> <data> <file> <title> <series...>: a bar for each line of data,
-# rows from the top.
+# draw <terminal> <data> <file> <title> <mark> <series...>: a bar for each line of
+# data, rows from the top, and a line down at the value <mark>.
 draw() {
-  local rows terminal=$1 data=$2 file=$3 title=$4
-  shift 4
+  local rows terminal=$1 data=$2 file=$3 title=$4 mark=$5
+  shift 5
   rows=$(sort -n "$data" | awk '{ n = $1 } END { print n + 1 }')
   gnuplot <<EOF
 set terminal $terminal size 1080,$((rows * 24 * (1 + $#) / 2 + 140)) font 'sans,11' background 'white'
@@ -124,7 +124,7 @@ set linetype 1 lc rgb '#0072B2'
 set linetype 2 lc rgb '#E69F00'
 set linetype 3 lc rgb '#009E73'
 set linetype 4 lc rgb '#CC79A7'
-set arrow 1 from $ZERO_LINE,graph 0 to $ZERO_LINE,graph 1 nohead lw 2 lc rgb '#444444' front
+set arrow 1 from $mark,graph 0 to $mark,graph 1 nohead lw 2 lc rgb '#444444' front
 names = '$*'
 height = 0.8 / $#
 top(row, i) = row - 0.4 + (i - 1) * height
@@ -139,22 +139,21 @@ EOF
 # draw_chart <chart> <name of the file> <terminal...>: nothing where there are no
 # points.
 draw_chart() {
-  local data=$SCRATCH/chart.$1 series base title terminal
+  local data=$SCRATCH/chart.$1 series base title terminal mark=1
   base=$(summary | awk 'NR == 1 { print $5 }')
   chart_points "$1" >"$data.points"
   [ "$1" != readme ] || [ -s "$data.points" ] || first_points >"$data.points"
   [ -s "$data.points" ] || return 0
   series=$(number_points "$data" <"$data.points")
   title="Times faster than $base\\n(medians; whiskers: the rounds one by one)"
-  ZERO_LINE=1
   if [ "$1" = memory ]; then
     title="Bytes an entry, beyond keys and values"
-    ZERO_LINE=0
+    mark=0
   fi
   for terminal in "${@:3}"; do
     # shellcheck disable=SC2086  # names have no blanks
     draw "${terminal/png/pngcairo}" "$data" "$CHART_DIR/$2.$terminal" "$title" \
-      $series || die "gnuplot failed."
+      $mark $series || die "gnuplot failed."
   done
 }
 

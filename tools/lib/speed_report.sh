@@ -209,9 +209,11 @@ write_report() {
   cp "$CSV" "$out/speed.csv"
   if compgen -G "$RAW/memtable_bench.*" >/dev/null; then
     cat "$RAW"/memtable_bench.* >"$out/memtable_bench.txt"
-  elif [ -n "$FROM" ] && [ -r "$(dirname "$FROM")/memtable_bench.txt" ] &&
-    ! [ "$(dirname "$FROM")" -ef "$out" ]; then
-    cp "$(dirname "$FROM")/memtable_bench.txt" "$out/"
+  elif [ -z "$FROM" ] || ! [ "$(dirname "$FROM")" -ef "$out" ]; then
+    # That of other figures would not belong to these.
+    rm -f "$out/memtable_bench.txt"
+    [ -z "$FROM" ] || ! [ -r "$(dirname "$FROM")/memtable_bench.txt" ] ||
+      cp "$(dirname "$FROM")/memtable_bench.txt" "$out/"
   fi
   draw_charts "$out"
   report_markdown "$out" >"$out/speed.md"
