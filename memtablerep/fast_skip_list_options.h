@@ -62,7 +62,8 @@ struct FastSkipListOptions {
   // The limit is not exact. RocksDB tests for a flush after each insert of a
   // single writer. Concurrent writers test after each batch, act on the result
   // in their next insert, and switch memtables before the next group of writes:
-  // up to four batches of each writer can exceed the limit.
+  // up to four batches of each writer can exceed the limit. unordered_write has
+  // no such bound: a suspended writer delays the flush, but not the others.
   //
   // A memtable that has reached the limit reports itself as full: until it is
   // sealed, "rocksdb.cur-size-active-mem-table" and the properties that include
