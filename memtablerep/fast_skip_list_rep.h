@@ -153,6 +153,12 @@ class FastSkipListRep final : public ROCKSDB_NAMESPACE::MemTableRep {
   RepChunkSource source_;
   MemtableContents* const contents_;  // in the allocator's memory
   BlockSkipList* const list_;         // of contents_
+
+  // With this a memtable takes one cache line more of the heap than skip_list's
+  // does. RocksDB walks its column families at each flush, and how long that
+  // takes depends on how far apart they lie: without, put and flush among 4,000
+  // families took 2.2 times as long (docs/measuring.md).
+  [[maybe_unused]] char line_[16];
 };
 
 }  // namespace fastskip

@@ -5,6 +5,7 @@
 
 #include <gflags/gflags.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -67,6 +68,8 @@ using rocksdb::DB;
 using rocksdb::Status;
 using rocksdb::WriteOptions;
 using Handles = std::vector<ColumnFamilyHandle*>;
+using Report = std::function<void(const std::string& row, double micros)>;
+using Measure = std::function<void(const std::string& memtable, const Report&)>;
 
 [[noreturn]] void Fail(const std::string& message) {
   std::fprintf(stderr, "database_bench: %s\n", message.c_str());
@@ -254,8 +257,8 @@ class Database {
 // --- Column families ---------------------------------------------------------
 
 // One round of one memtable.
-void RunFamilies(const std::string& name, size_t memtable, uint64_t count,
-                 Results* results) {
+void RunFamilies(const std::string& name, uint64_t count,
+                 const Report& report) {
   rocksdb::Options options;
   // Small memtables, so that tens of thousands fit; few open files; and one
   // flush for all column families that are flushed at once.
@@ -265,8 +268,7 @@ void RunFamilies(const std::string& name, size_t memtable, uint64_t count,
   options.atomic_flush = true;
   Database db(name, options);
   const auto add = [&](const char* what, double micros) {
-    results->Add(std::to_string(count) + " families: " + what, memtable,
-                 micros);
+    report(std::to_string(count) + " families: " + what, micros);
   };
   add("make one", Time(count, [&] { db.MakeFamilies(count); }));
   const std::string value(100, 'v');
@@ -316,8 +318,8 @@ std::vector<std::string> KeysOf(const BatchKind& kind, uint64_t n) {
 }
 
 // One round of one memtable.
-void RunBatches(const std::string& name, size_t memtable, const BatchKind& kind,
-                Results* results) {
+void RunBatches(const std::string& name, const BatchKind& kind,
+                const Report& report) {
   rocksdb::Options options;
   options.write_buffer_size = size_t{4} << 30;
   options.arena_block_size = 1 << 20;
@@ -347,20 +349,52 @@ void RunBatches(const std::string& name, size_t memtable, const BatchKind& kind,
     }
     for (std::thread& thread : threads) thread.join();
   });
-  results->Add(kind.keys + ", batches of " + std::to_string(kind.size) +
-                   (kind.hint ? ", hint" : ", no hint") + ": an entry",
-               memtable, micros);
+  report(kind.keys + ", batches of " + std::to_string(kind.size) +
+             (kind.hint ? ", hint" : ", no hint") + ": an entry",
+         micros);
 }
 
 // --- All of it ---------------------------------------------------------------
 
-// Calls `run` with each memtable in turn, in each round in the other order.
-void InTurn(const std::function<void(const std::string&, size_t)>& run) {
+// Runs `measure` in a process of its own, since a database leaves a scattered
+// heap behind, which slows the next one.
+void InOwnProcess(const std::string& name, size_t memtable,
+                  const Measure& measure, Results* results) {
+  int ends[2];
+  if (pipe(ends) != 0) Fail("cannot make a pipe");
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child < 0) Fail("cannot fork");
+  if (child == 0) {
+    close(ends[0]);
+    FILE* const out = fdopen(ends[1], "w");
+    measure(name, [out](const std::string& row, double micros) {
+      std::fprintf(out, "%.17g\t%s\n", micros, row.c_str());
+    });
+    std::fclose(out);
+    std::exit(0);
+  }
+  close(ends[1]);
+  FILE* const in = fdopen(ends[0], "r");
+  double micros = 0;
+  char row[256];
+  while (std::fscanf(in, "%lf\t%255[^\n]", &micros, row) == 2) {
+    results->Add(row, memtable, micros);
+  }
+  std::fclose(in);
+  int status = 0;
+  if (waitpid(child, &status, 0) != child || status != 0) {
+    Fail("the process that ran " + name + " failed");
+  }
+}
+
+// Measures each memtable in turn, in each round in the other order.
+void InTurn(const Measure& measure, Results* results) {
   const std::vector<std::string> names = Words(FLAGS_memtablerep);
   for (uint32_t round = 0; round < FLAGS_rounds; ++round) {
     for (size_t i = 0; i < names.size(); ++i) {
       const size_t memtable = round % 2 == 0 ? i : names.size() - 1 - i;
-      run(names[memtable], memtable);
+      InOwnProcess(names[memtable], memtable, measure, results);
     }
   }
 }
@@ -368,18 +402,23 @@ void InTurn(const std::function<void(const std::string&, size_t)>& run) {
 void Run(const std::string& benchmark, Results* results) {
   if (benchmark == "families") {
     for (const uint64_t count : Numbers("families", FLAGS_families)) {
-      InTurn([&](const std::string& name, size_t memtable) {
-        RunFamilies(name, memtable, count, results);
-      });
+      InTurn(
+          [count](const std::string& name, const Report& report) {
+            RunFamilies(name, count, report);
+          },
+          results);
     }
     return;
   }
   for (const std::string& keys : Words(FLAGS_batch_keys)) {
     for (const uint64_t size : Numbers("batch_sizes", FLAGS_batch_sizes)) {
-      InTurn([&](const std::string& name, size_t memtable) {
-        RunBatches(name, memtable, {keys, size, false}, results);
-        RunBatches(name, memtable, {keys, size, true}, results);
-      });
+      for (const bool hint : {false, true}) {
+        InTurn(
+            [&](const std::string& name, const Report& report) {
+              RunBatches(name, {keys, size, hint}, report);
+            },
+            results);
+      }
     }
   }
 }

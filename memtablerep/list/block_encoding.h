@@ -157,9 +157,9 @@ class TieCost {
   static constexpr int kCollisionHeavy = 4;
   // A new block's own discriminators are to be better than that.
   static constexpr int kWellSpread = kCollisionHeavy / 2;
-  // From here on a search by labels is cheaper, though its four or five
-  // comparisons wait for one another, and those with a run do not.
-  static constexpr int kWorseThanLabels = 16;
+  // From here on a search by labels, of four or five comparisons, is cheaper. A
+  // new block is half full: what ties now doubles before it is split again.
+  static constexpr int kWorseThanLabels = 5;
 
   void Add(uint32_t disc);  // in ascending order
   // Whether a search makes more than `comparisons` on average.
