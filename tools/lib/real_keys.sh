@@ -37,8 +37,8 @@ install_key_packages() {
 REAL_CHART_ROWS='fillrandom|fillseq, 2 threads, WAL|readrandom|seekrandom|readseq|'\
 'alone: scan, random keys, 1,000 entries|'\
 'alone: insert, sql_row keys, 200,000 entries|'\
+'alone: get, sql_row keys, 200,000 entries|'\
 'alone: insert, paths keys, 43,738 entries|'\
-'alone: insert, object_path keys, 200,000 entries|'\
 'alone: seek10, zipf_counter keys, 200,000 entries|'\
 'alone: insert, object_path keys out of tree, 200,000 entries|'\
 'alone: get, zipf_counter keys out of tree, 200,000 entries'
