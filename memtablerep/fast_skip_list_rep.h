@@ -158,7 +158,7 @@ class FastSkipListRep final : public ROCKSDB_NAMESPACE::MemTableRep {
   // does. RocksDB walks its column families at each flush, and how long that
   // takes depends on how far apart they lie: without, put and flush among 4,000
   // families took 2.2 times as long (docs/measuring.md).
-  [[maybe_unused]] char line_[16];
+  [[maybe_unused]] char padding_[16];
 };
 
 }  // namespace fastskip

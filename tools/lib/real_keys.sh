@@ -32,8 +32,8 @@ install_key_packages() {
 }
 
 # The rows of the chart for a CSV that has them: half of them of real encodings,
-# some of either half where fastskip gains least. (So many paths have Debian 12's
-# packages; elsewhere that bar is left out.)
+# some of either half where fastskip gains least. Debian 12's packages have 43,738
+# paths; with others that bar is left out.
 REAL_CHART_ROWS='fillrandom|fillseq, 2 threads, WAL|readrandom|seekrandom|readseq|'\
 'alone: scan, random keys, 1,000 entries|'\
 'alone: insert, sql_row keys, 200,000 entries|'\
