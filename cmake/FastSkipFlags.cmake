@@ -35,6 +35,6 @@ elseif(FASTSKIP_SANITIZE)
 endif()
 if(FASTSKIP_SANITIZE)
   target_compile_options(fastskip_flags
-                         INTERFACE ${sanitize} -fno-omit-frame-pointer -g)
+                         INTERFACE ${sanitize} -fno-omit-frame-pointer)
   target_link_options(fastskip_flags INTERFACE ${sanitize})
 endif()

@@ -149,13 +149,15 @@ count_ctest() {
   SKIPPED=$((SKIPPED + skipped))
 }
 
-# cmake_build <name> <cmake argument...>: builds in build/<name>.
+# cmake_build <name> <cmake argument...>: builds in build/<name>. With -g1, which
+# has the lines for a backtrace and compiles in three quarters of the time of -g.
 cmake_build() {
   local dir=$BUILD/$1
   shift
   # shellcheck disable=SC2046  # a list of words
   cmake -S "$FASTSKIP_ROOT" -B "$dir" -DFASTSKIP_WERROR=ON $(cmake_launcher) \
-    "$@" && cmake --build "$dir" -j "$(job_count)"
+    -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -g1 -DNDEBUG" "$@" &&
+    cmake --build "$dir" -j "$(job_count)"
 }
 CLANG="-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++"
 
