@@ -43,6 +43,11 @@ struct SortedWords {
   uint64_t word[Block::kSlots];  // what is behind `count` means nothing
 };
 
+// The bits of the first `count` words. REQUIRES: count <= Block::kSlots
+inline uint32_t BitsBelow(int count) {
+  return static_cast<uint32_t>((uint64_t{1} << count) - 1);
+}
+
 struct BlockScan {
   // Loads every slot with acquire, in any order.
   void (*load)(const Block& block, Words* words);

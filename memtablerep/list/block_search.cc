@@ -114,7 +114,13 @@ int CompareWords(const Ordering& ordering, int level, uint64_t a, uint64_t b) {
 }
 
 void OrderTies(const Ordering& ordering, int level, SortedWords* sorted) {
-  for (uint32_t ties = sorted->ties; ties != 0; ties &= ties - 1) {
+  OrderTies(ordering, level, 0, sorted->count, sorted);
+}
+
+void OrderTies(const Ordering& ordering, int level, int begin, int end,
+               SortedWords* sorted) {
+  uint32_t ties = sorted->ties & BitsBelow(end) & ~BitsBelow(begin);
+  for (; ties != 0; ties &= ties - 1) {
     int at = __builtin_ctz(ties);
     const uint64_t w = sorted->word[at];
     for (; at > 0 && DiscOf(sorted->word[at - 1]) == DiscOf(w) &&

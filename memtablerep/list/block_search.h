@@ -23,6 +23,11 @@ int CompareWords(const Ordering& ordering, int level, uint64_t a, uint64_t b);
 // Puts words sorted by discriminator in true order.
 void OrderTies(const Ordering& ordering, int level, SortedWords* sorted);
 
+// The same of the words from `begin` up to `end` alone.
+// REQUIRES: neither of these is within a run of ties
+void OrderTies(const Ordering& ordering, int level, int begin, int end,
+               SortedWords* sorted);
+
 // Puts the words of a block in true order.
 void Sort(const Ordering& ordering, int level, const Words& words,
           SortedWords* sorted);

@@ -32,6 +32,12 @@ void BlockSkipList::Iterator::StandAt(const Block* block, const char* entry) {
 // Takes a view of `block`: its live words in order, the state of `next` they
 // belong to, and the word that the next insert into the block will replace.
 void BlockSkipList::Iterator::Load(const Block* block) {
+  LoadByDisc(block);
+  OrderFrom(0);
+}
+
+// The same, but by discriminator alone: OrderFrom is to follow.
+void BlockSkipList::Iterator::LoadByDisc(const Block* block) {
   const Ordering ordering = list_->CurrentOrdering();
   Words words;
   uint64_t next = block->next.LoadAcquire();
@@ -57,31 +63,72 @@ void BlockSkipList::Iterator::Load(const Block* block) {
     }
   }
   watched_ = watch_ < 0 ? kNoWord : words.slot[watch_];
-  Sort(ordering, 0, words, &view_);
-  if (!IsEmpty(next)) {
-    // Moved entries come last.
-    while (view_.count > 0 &&
-           IsMoved(ordering, 0, view_.word[view_.count - 1], next)) {
-      --view_.count;
-    }
+  Scan().sort(words, &view_);
+  ordered_from_ = fetched_ = view_.count;
+  DropMoved(ordering);
+}
+
+// Leaves the moved entries out of the view, where they come last.
+void BlockSkipList::Iterator::DropMoved(const Ordering& ordering) {
+  if (IsEmpty(next_)) return;
+  const uint32_t fence = DiscOf(next_);
+  const auto last = [this] { return view_.word[view_.count - 1]; };
+  while (view_.count > 0 && DiscOf(last()) > fence) --view_.count;
+  if (view_.count == 0 || DiscOf(last()) < fence) return;
+  OrderFrom(0);
+  while (view_.count > 0 && IsMoved(ordering, 0, last(), next_)) --view_.count;
+}
+
+// Puts the words of the view from `begin` on, where no run of ties goes on, in
+// true order.
+void BlockSkipList::Iterator::OrderFrom(int begin) {
+  OrderTies(list_->CurrentOrdering(), 0, begin, ordered_from_, &view_);
+  ordered_from_ = begin;
+}
+
+// The position in the view, from `from` on, of the entry where the iterator
+// stands; -1 when it is not there.
+int BlockSkipList::Iterator::FindEntry(int from) const {
+  for (int i = from; i < view_.count; ++i) {
+    if (EntryOf(view_.word[i]) == entry_) return i;
   }
+  return -1;
 }
 
 // Takes a new view and stands at the same entry in it. The entry is where it
 // was, or was moved right by splits.
 void BlockSkipList::Iterator::Refresh() {
   for (const Block* block = block_;; block = BlockOf(next_)) {
-    Load(block);
-    for (int i = 0; i < view_.count; ++i) {
-      if (EntryOf(view_.word[i]) == entry_) {
-        position_ = i;
-        return;
-      }
+    LoadByDisc(block);
+    int run = FindEntry(0);
+    if (run >= 0) {
+      while ((view_.ties >> run & 1) != 0) --run;
+      OrderFrom(run);
+      position_ = FindEntry(run);
+      if (ahead_ < 0) BeginPrefetch();
+      return;
     }
     if (IsEmpty(next_)) {  // only where memory was damaged: the end
       position_ = view_.count - 1;
       return;
     }
+  }
+}
+
+// Where a scan begins: prefetches what it meets next in the view, and nothing of
+// the next block until it comes near that.
+void BlockSkipList::Iterator::BeginPrefetch() {
+  fetched_ = position_ + 1;
+  PrefetchView();
+  const int steps = view_.count - position_ - kStepsToNext;
+  ahead_ = std::min(ahead_, -steps * kSlotsPerStep);
+}
+
+// Prefetches the entries that come next in the view.
+void BlockSkipList::Iterator::PrefetchView() {
+  const int end = std::min(position_ + 1 + kEntriesAhead, view_.count);
+  for (; fetched_ < end; ++fetched_) {
+    PrefetchEntry(view_.word[fetched_], *block_);
   }
 }
 

@@ -26,11 +26,13 @@ class BlockSkipList::Iterator {
     if (position_ < 0 || Changed()) Refresh();
     if (position_ + 1 == view_.count) return EnterNext();
     StandAt(position_ + 1);
+    if (fetched_ < view_.count) PrefetchView();
     if (ahead_ < Block::kSlots) PrefetchAhead(BlockOf(next_));
   }
   void Prev() {
     if (position_ < 0 || Changed()) Refresh();
     if (position_ <= 0) return EnterPrevious();
+    if (position_ <= ordered_from_) OrderFrom(0);
     StandAt(position_ - 1);
     if (ahead_ < Block::kSlots && sibling_ > 0) {
       PrefetchAhead(BlockOf(siblings_.word[sibling_ - 1]));
@@ -49,6 +51,10 @@ class BlockSkipList::Iterator {
   // be more than a processor has buffers for, and it would wait.
   static constexpr int kSlotsPerStep = 4;
   static constexpr int kFirstSteps = 4;
+  // Where a scan begins, it prefetches so many entries in front of itself, and
+  // those of the next block from so many steps in front of that on.
+  static constexpr int kEntriesAhead = 6;
+  static constexpr int kStepsToNext = Block::kSlots / kSlotsPerStep;
 
   // Whether an insert or a split has touched the block since the view was
   // taken. An insert goes to the lowest slot that is empty or whose entry has
@@ -65,6 +71,12 @@ class BlockSkipList::Iterator {
   }
   void StandAt(const Block* block, const char* entry);
   void Load(const Block* block);
+  void LoadByDisc(const Block* block);
+  void DropMoved(const Ordering& ordering);
+  void OrderFrom(int begin);
+  int FindEntry(int from) const;
+  void BeginPrefetch();
+  void PrefetchView();
   // Prefetches some more entries of the block that the scan goes to.
   void PrefetchAhead(const Block* block) {
     if (ahead_ >= 0) PrefetchSlots(block, ahead_ + kSlotsPerStep);
@@ -87,7 +99,11 @@ class BlockSkipList::Iterator {
   // Slots of the next block whose entries were prefetched; below 0 there are
   // steps to go before that.
   int ahead_ = 0;
+  // By discriminator, and from ordered_from_ on in true order: what lies left of
+  // a seek is hardly ever asked for.
   SortedWords view_;
+  int ordered_from_ = 0;
+  int fetched_ = 0;  // entries of the view up to here were prefetched
   // Leaves under one parent for steps to the left: siblings_[sibling_] is
   // block_ or left of it. Set at the first such step; -1: none.
   int sibling_ = -1;
