@@ -93,6 +93,12 @@ void PrefetchWords(const Words& words, const Key& instead_of_none) {
   }
 }
 
+// Whether `word` of a block of `level` is keyed by a version of `key`.
+bool IsVersionOf(int level, uint64_t word, const Key& key) {
+  const char* const entry = KeyEntryOf(level, word);
+  return entry != nullptr && SameUserKey(DecodeKey(entry), key);
+}
+
 // Whether `word`, which has the discriminator of `right`, has moved there.
 bool TieHasMoved(const Ordering& ordering, int level, uint64_t word,
                  const Block& right) {
@@ -221,7 +227,9 @@ void Probe::LocateByDisc(int level, Exact exact) {
 
 void Probe::LocateLeftOfTies(int level) {
   const uint64_t below = visit_.nearest.below;
-  if (IsEmpty(below) || DiscOf(visit_.nearest.not_below) != visit_.disc) {
+  const uint64_t tie = visit_.nearest.not_below;
+  if (IsEmpty(below) || DiscOf(tie) != visit_.disc ||
+      !IsVersionOf(level, tie, key_)) {
     LocateByDisc(level, Exact::kNeither);
     return;
   }

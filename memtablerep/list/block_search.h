@@ -103,8 +103,9 @@ class Probe {
   // On the way down: nothing is checked.
   Outcome VisitForDescent(const Block& block, Exact exact);
 
-  // On the way down, taking the key to lie below all words of its own
-  // discriminator, if there are some, and one below them.
+  // On the way down. Where words of the key's own discriminator are keyed by
+  // versions of it, and there is one below these, takes the key to lie left of
+  // them.
   Outcome VisitLeftOfTies(const Block& block);
   // Whether the last such visit met ties. The successor is not known then.
   bool skipped_ties() const { return skipped_ties_; }

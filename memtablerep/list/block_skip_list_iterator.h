@@ -13,8 +13,8 @@ namespace fastskip {
 // was taken, wherever the iterator stands. One thread at a time; `list`
 // outlives it. Writes nothing that others see, and allocates nothing.
 //
-// A seek finds one entry; the block around it is put in order by the first step
-// from there.
+// A seek finds one entry; the block is put in order, from there on, by the first
+// step.
 class BlockSkipList::Iterator {
  public:
   explicit Iterator(const BlockSkipList* list) : list_(list) {}
