@@ -379,6 +379,15 @@ TEST_P(BytewiseScheduleTest, LowSplit) {
   RunAll(scenario);
 }
 
+// What has moved, and what has not, tie with the bound between them.
+TEST_P(BytewiseScheduleTest, ForwardsThroughTies) {
+  Scenario scenario =
+      Plain("ForwardsThroughTies", Keys(1, kSlots, 40) + Keys(200, kSlots, 10),
+            {"i205 i204 i206", "F"});
+  scenario.user_key = FarAndNearKey;
+  RunAll(scenario);
+}
+
 TEST_P(BytewiseScheduleTest, LowSplitOfTheHead) {
   Scenario scenario =
       Plain("LowSplitOfTheHead", {200}, {"i201 i202 i90", "i202 i203", "F"});
