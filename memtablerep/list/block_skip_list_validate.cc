@@ -27,7 +27,6 @@ class Validator {
     }
     const Block* below = nullptr;
     std::unordered_set<const Block*> children;
-    size_t blocks = 0;
     for (const Block* block = head; block != nullptr && ok();) {
       CheckBlock(*block, head->level());
       for (const auto& slot : block->slots) {
@@ -42,7 +41,6 @@ class Validator {
         }
         if (!children.insert(child).second) Fail(*block, "posts a child again");
       }
-      ++blocks;
       const uint64_t next = block->next.LoadAcquire();
       block = IsEmpty(next) ? nullptr : BlockOf(next);
       if (block != nullptr && block->is_head()) {

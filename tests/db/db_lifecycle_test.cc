@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <fstream>
 
-#include "memtablerep/rocksdb_compat.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/utilities/checkpoint.h"
 #include "rocksdb/write_buffer_manager.h"
@@ -118,12 +117,7 @@ bool Logged(const std::string& dir, const std::string& text) {
 // RocksDB decides by a random sample of the memtable whether to replace it by
 // a smaller one in place of a flush.
 TEST_P(DbLifecycleTest, Mempurge) {
-#if FASTSKIP_ROCKSDB_AT_LEAST(9, 6)
-  // With assertions on, as in Debian, 9.10 ends in SaveValue() where a get
-  // meets a tombstone (seen with skip_list alone). Without tombstones it ended
-  // in MemTableListVersion::AddMemTable(), which knows no memtable by its kind.
-  GTEST_SKIP() << "RocksDB's own assertions on mempurge fail from 9.6 on";
-#endif
+  if (kMempurgeAsserts) GTEST_SKIP() << kWhyMempurgeAsserts;
   Compare([](DbRun& run) {
     run.options.experimental_mempurge_threshold = 1.0;
     run.options.write_buffer_size = 256 << 10;

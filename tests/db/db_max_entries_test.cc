@@ -411,6 +411,7 @@ TEST_F(DbMaxEntriesTest, ReadOnlyDatabases) {
 // A purge fills a memtable of the same column family beside the active one; it
 // must not keep that from being flushed.
 TEST_F(DbMaxEntriesTest, Mempurge) {
+  if (kMempurgeAsserts) GTEST_SKIP() << kWhyMempurgeAsserts;
   options_.experimental_mempurge_threshold = 100.0;
   options_.allow_concurrent_memtable_write = false;
   options_.memtable_factory = Limit(1000);

@@ -31,8 +31,10 @@ same "it finds the libraries" "$("$SCRATCH/run" ldb --db="$SCRATCH/dropin" \
   --create_if_missing put key value)" OK
 expect "LOG tells of the drop-in" grep -q 'fastskip drop-in' \
   "$SCRATCH/dropin/LOG"
+# As a path of its own, or behind -I or -L: not a directory of that name further
+# down, such as include/fastskip where the checkout is /fastskip.
 refuse "nothing installed names the source or build tree" \
-  grep -rIl -e "$FASTSKIP_ROOT" "$prefix"
+  grep -rIlP "((?<![\\w.}-])|(?<=-[IL]))\\Q$FASTSKIP_ROOT\\E(?![\\w-])" "$prefix"
 
 expect "find_package: configure" cmake -S "$here" -B "$SCRATCH/cmake" \
   -DCMAKE_PREFIX_PATH="$prefix" -DEXAMPLES="$FASTSKIP_ROOT/tools/examples"

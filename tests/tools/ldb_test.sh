@@ -23,8 +23,15 @@ same "the options were loaded: fastskip was used" "$(memtable_in_log "$db")" \
 same "get" "$(ldb_with get name)" value
 same "get, without the library" "$(ldb_without get name)" value
 expect "deleterange" ldb_with deleterange nam namf
-refuse "get finds nothing" ldb_with get name
-refuse "get finds nothing, without the library" ldb_without get name
+# RocksDB 7.8's ldb fails where there is nothing; newer ones only say so.
+finds_nothing() {
+  local found
+  found=$("$@") || return 0
+  [ "$found" = "Key not found" ]
+}
+expect "get finds nothing" finds_nothing ldb_with get name
+expect "get finds nothing, without the library" \
+  finds_nothing ldb_without get name
 same "all else is left" "$all" "$(ldb_with scan --hex | sha256sum)"
 
 options=$(printf '%s\n' "$db"/OPTIONS-* | tail -n 1)

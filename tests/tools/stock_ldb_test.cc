@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <map>
+#include <regex>
 
 #include "tests/db/db_test_util.h"
 
@@ -41,7 +42,8 @@ LdbResult Ldb(const std::string& dir, const std::string& arguments) {
   return result;
 }
 
-// `ldb scan` prints "key : value" lines.
+// `ldb scan` prints a line for each entry: "key : value" in RocksDB 7.8, "key
+// ==> value" in newer ones.
 Model Scan(const std::string& dir, const std::string& more) {
   const LdbResult scan = Ldb(dir, "scan" + more);
   EXPECT_EQ(0, scan.exit_code) << scan.output;
@@ -49,12 +51,12 @@ Model Scan(const std::string& dir, const std::string& more) {
   std::istringstream lines(scan.output);
   std::string line;
   while (std::getline(lines, line)) {
-    const size_t colon = line.find(" : ");
-    if (colon == std::string::npos) {
+    std::smatch entry;
+    if (!std::regex_match(line, entry, std::regex("(.*?) (?::|==>) (.*)"))) {
       ADD_FAILURE() << "not an entry: " << line;
       continue;
     }
-    found[line.substr(0, colon)] = line.substr(colon + 3);
+    found[entry[1]] = entry[2];
   }
   return found;
 }
