@@ -31,7 +31,9 @@ you:
                 fetched and built below build/rocksdb
   --out-of-tree fastskip as outside of RocksDB's source tree, without RocksDB's
                 internal headers, as the shared library has it; RocksDB itself is
-                the same
+                the same. It recognises RocksDB's comparators, as it does in a
+                shared librocksdb; --key_comparator=own is how it works where it
+                cannot
   --build-only  do not run it
 EOF
 }

@@ -115,8 +115,8 @@ void BlockSkipList::Iterator::Refresh() {
   }
 }
 
-// Where a scan begins: prefetches what it meets next in the view, and nothing of
-// the next block until it comes near that.
+// Where a scan begins: prefetches what it meets next in the view, and nothing
+// of the next block until it comes near that.
 void BlockSkipList::Iterator::BeginPrefetch() {
   fetched_ = position_ + 1;
   PrefetchView();

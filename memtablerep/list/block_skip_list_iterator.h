@@ -13,8 +13,7 @@ namespace fastskip {
 // was taken, wherever the iterator stands. One thread at a time; `list`
 // outlives it. Writes nothing that others see, and allocates nothing.
 //
-// A seek finds one entry; the block is put in order, from there on, by the first
-// step.
+// A seek finds one entry; the first step puts the block in order from there on.
 class BlockSkipList::Iterator {
  public:
   explicit Iterator(const BlockSkipList* list) : list_(list) {}
@@ -99,8 +98,8 @@ class BlockSkipList::Iterator {
   // Slots of the next block whose entries were prefetched; below 0 there are
   // steps to go before that.
   int ahead_ = 0;
-  // By discriminator, and from ordered_from_ on in true order: what lies left of
-  // a seek is hardly ever asked for.
+  // By discriminator, and from ordered_from_ on in true order: what lies left
+  // of a seek is hardly ever asked for.
   SortedWords view_;
   int ordered_from_ = 0;
   int fetched_ = 0;  // entries of the view up to here were prefetched

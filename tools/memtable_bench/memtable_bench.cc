@@ -77,12 +77,12 @@ DEFINE_uint64(round_entries, 200000,
 DEFINE_string(comparator, "bytewise",
               "Order of user keys: bytewise, reverse, or suffix (last bytes "
               "first: no memtable can make use of the keys' bytes)");
-DEFINE_string(key_comparator, FASTSKIP_BENCH_ORDER,
-              "Who orders entries: rocksdb (the comparator of RocksDB's own "
-              "MemTable, which fastskip knows when it is built in tree; only "
-              "where this was built with RocksDB's source tree), or own (one "
-              "that fastskip cannot know, "
-              "as out of tree)");
+DEFINE_string(
+    key_comparator, FASTSKIP_BENCH_ORDER,
+    "Who orders entries: rocksdb (the comparator of RocksDB's own "
+    "MemTable, which fastskip knows in tree, and recognises out of it; "
+    "only where this was built with RocksDB's source tree), or own "
+    "(one that fastskip cannot know)");
 DEFINE_uint32(prefix_size, 0,
               "Bytes of the prefix extractor (0: none); prefix_hash and "
               "hash_linkedlist need one");
