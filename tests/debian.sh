@@ -37,7 +37,9 @@ else Debian has), unpacked by mmdebstrap in
   $CACHE/SUITE-ARCHITECTURE
 Nothing of the architecture is run for it, and it is kept until somebody removes it.
 
-FASTSKIP_DEBIAN_MIRROR names another mirror.
+FASTSKIP_DEBIAN_MIRROR names another mirror, or is a line of sources.list. For one
+that was not brought up to date, whose index of sid expires after a week:
+  deb [check-valid-until=no] http://deb.debian.org/debian sid main
 END
 }
 
@@ -90,9 +92,8 @@ need() {
 make_root() {
   say "Making $ROOT of Debian's packages ..."
   rm -rf --one-file-system "$ROOT" "$ROOT.new"
-  # shellcheck disable=SC2086  # a list of words
-  "$@" --quiet --mode=root --aptopt='DPkg::Lock::Timeout "600"' \
-    "$SUITE" "$ROOT.new" ${FASTSKIP_DEBIAN_MIRROR-} || {
+  "$@" --mode=root --aptopt='DPkg::Lock::Timeout "600"' "$SUITE" "$ROOT.new" \
+    ${FASTSKIP_DEBIAN_MIRROR:+"$FASTSKIP_DEBIAN_MIRROR"} || {
     rm -rf --one-file-system "$ROOT.new"
     die "mmdebstrap could not make $ROOT (see above)."
   }
