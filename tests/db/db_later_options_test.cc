@@ -181,7 +181,7 @@ TEST_P(DbLaterOptionsTest, IngestedBatchesWithIndex) {
 
 #endif  // 10.2
 
-#if FASTSKIP_ROCKSDB_AT_LEAST(9, 11)
+#if FASTSKIP_ROCKSDB_AT_LEAST(10, 0)
 
 // A column family that is filled by files alone. RocksDB gives it a `vector`
 // for a memtable, whatever was asked for.
@@ -219,7 +219,7 @@ TEST_P(DbLaterOptionsTest, DisallowedMemtableWrites) {
   });
 }
 
-#endif  // 9.11
+#endif  // 10.0
 
 // --------------------------------------------------------------------------
 // Reads that have the memtable flushed, or write to it.
