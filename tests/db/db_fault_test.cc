@@ -8,8 +8,11 @@
 // Sanitizers: address
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <fstream>
+#include <future>
 #include <map>
+#include <memory>
 #include <set>
 #include <thread>
 
@@ -178,6 +181,21 @@ void WriteThroughFaults(DB* db, Random& random, size_t operations,
   }
 }
 
+// Closes the database, beside faults that end after a second: RocksDB 9.11 does
+// not close before it has recovered from a full disk (seen with skip_list too).
+void CloseAmongFaults(std::unique_ptr<DB> db, Faults* faults) {
+  std::promise<void> closed;
+  std::thread relief([&] {
+    if (closed.get_future().wait_for(std::chrono::seconds(1)) ==
+        std::future_status::timeout) {
+      faults->on = false;
+    }
+  });
+  db.reset();
+  closed.set_value();
+  relief.join();
+}
+
 class DbFaultTest : public ::testing::TestWithParam<bool> {};
 INSTANTIATE_TEST_SUITE_P(Errors, DbFaultTest, ::testing::Bool(),
                          [](const auto& info) {
@@ -204,12 +222,13 @@ TEST_P(DbFaultTest, WritesAndFlushesThatFail) {
       options.avoid_flush_during_recovery = Below(random, 2) == 0;
       options.enable_pipelined_write = round % 4 == 2;
       faults.on = false;
-      const std::unique_ptr<DB> db = MustOpen(options, dir.Sub("db"));
+      std::unique_ptr<DB> db = MustOpen(options, dir.Sub("db"));
       ASSERT_NE(db, nullptr);
       ASSERT_NO_FATAL_FAILURE(ExpectNothingLost(db.get(), model));
       WriteThroughFaults(db.get(), random, 1500, &faults, &model);
       // Closing while the disk fails is a crash of a kind.
       faults.on = Below(random, 2) == 0;
+      CloseAmongFaults(std::move(db), &faults);
     }
     faults.on = false;
     Options options = SmallOptions();
