@@ -181,12 +181,12 @@ void WriteThroughFaults(DB* db, Random& random, size_t operations,
   }
 }
 
-// Closes the database, beside faults that end after a second: RocksDB 9.11 does
+// Closes the database, beside faults that end soon: RocksDB 9.11 does
 // not close before it has recovered from a full disk (seen with skip_list too).
 void CloseAmongFaults(std::unique_ptr<DB> db, Faults* faults) {
   std::promise<void> closed;
   std::thread relief([&] {
-    if (closed.get_future().wait_for(std::chrono::seconds(1)) ==
+    if (closed.get_future().wait_for(std::chrono::milliseconds(100)) ==
         std::future_status::timeout) {
       faults->on = false;
     }
