@@ -150,7 +150,8 @@ count_ctest() {
 }
 
 # cmake_build <name> <cmake argument...>: builds in build/<name>. With -g1, which
-# has the lines for a backtrace and compiles in three quarters of the time of -g.
+# has the lines for a backtrace: GCC compiles four of the tests in 0.63 to 0.81
+# of the time that it takes with -g, Clang with a sanitizer in 0.59 to 0.99.
 cmake_build() {
   local dir=$BUILD/$1
   shift

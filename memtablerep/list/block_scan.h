@@ -44,7 +44,7 @@ struct SortedWords {
 };
 
 // The bits of the first `count` words. REQUIRES: count <= Block::kSlots
-inline uint32_t BitsBelow(int count) {
+constexpr uint32_t BitsBelow(int count) {
   return static_cast<uint32_t>((uint64_t{1} << count) - 1);
 }
 

@@ -62,8 +62,7 @@ FASTSKIP_TARGET Discs LoadDiscs(const Words& words) {
   return {_mm256_load_si256(from), _mm256_load_si256(from + 1)};
 }
 
-constexpr uint32_t kAllSlots =
-    static_cast<uint32_t>((uint64_t{1} << Block::kSlots) - 1);
+constexpr uint32_t kAllSlots = BitsBelow(Block::kSlots);
 
 // A bit for each slot whose 16 bits are set.
 FASTSKIP_TARGET uint32_t MaskOf(__m256i front, __m256i back) {
@@ -310,8 +309,7 @@ FASTSKIP_ENTRY void Sort(const Words& words, SortedWords* sorted) {
       MaskOf(_mm256_cmpeq_epi16(discs.front, _mm256_set1_epi16(-1)),
              _mm256_cmpeq_epi16(discs.back, _mm256_set1_epi16(-1)));
   sorted->count = Block::kSlots - __builtin_popcount(empty);
-  sorted->ties = TiesOf(UpperHalves(x)) &
-                 static_cast<uint32_t>((uint64_t{1} << sorted->count) - 1);
+  sorted->ties = TiesOf(UpperHalves(x)) & BitsBelow(sorted->count);
 }
 
 #undef FASTSKIP_ENTRY

@@ -93,12 +93,6 @@ void PrefetchWords(const Words& words, const Key& instead_of_none) {
   }
 }
 
-// Whether `word` of a block of `level` is keyed by a version of `key`.
-bool IsVersionOf(int level, uint64_t word, const Key& key) {
-  const char* const entry = KeyEntryOf(level, word);
-  return entry != nullptr && SameUserKey(DecodeKey(entry), key);
-}
-
 // Whether `word`, which has the discriminator of `right`, has moved there.
 bool TieHasMoved(const Ordering& ordering, int level, uint64_t word,
                  const Block& right) {
@@ -117,6 +111,11 @@ int CompareWords(const Ordering& ordering, int level, uint64_t a, uint64_t b) {
   if (entry_a == nullptr) return -1;
   if (entry_b == nullptr) return 1;
   return ordering.CompareTied(entry_a, entry_b);
+}
+
+bool IsVersionOf(int level, uint64_t word, const Key& key) {
+  const char* const entry = KeyEntryOf(level, word);
+  return entry != nullptr && SameUserKey(DecodeKey(entry), key);
 }
 
 void OrderTies(const Ordering& ordering, int level, SortedWords* sorted) {

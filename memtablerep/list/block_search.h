@@ -20,6 +20,9 @@ namespace fastskip {
 // Compares the keys that two words of a block of `level` are keyed by.
 int CompareWords(const Ordering& ordering, int level, uint64_t a, uint64_t b);
 
+// Whether `word` of a block of `level` is keyed by a version of `key`.
+bool IsVersionOf(int level, uint64_t word, const Key& key);
+
 // Puts words sorted by discriminator in true order.
 void OrderTies(const Ordering& ordering, int level, SortedWords* sorted);
 

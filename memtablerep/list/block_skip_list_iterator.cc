@@ -105,7 +105,6 @@ void BlockSkipList::Iterator::Refresh() {
       while ((view_.ties >> run & 1) != 0) --run;
       OrderFrom(run);
       position_ = FindEntry(run);
-      if (ahead_ < 0) BeginPrefetch();
       return;
     }
     if (IsEmpty(next_)) {  // only where memory was damaged: the end
@@ -115,9 +114,11 @@ void BlockSkipList::Iterator::Refresh() {
   }
 }
 
-// Where a scan begins: prefetches what it meets next in the view, and nothing
-// of the next block until it comes near that.
+// Where a scan forward begins, in a memtable that exceeds the cache: prefetches
+// what it meets next in the view, and nothing of the next block until it comes
+// near that.
 void BlockSkipList::Iterator::BeginPrefetch() {
+  if (ahead_ >= 0) return;
   fetched_ = position_ + 1;
   PrefetchView();
   const int steps = view_.count - position_ - kStepsToNext;

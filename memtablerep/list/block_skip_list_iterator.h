@@ -22,7 +22,10 @@ class BlockSkipList::Iterator {
   // REQUIRES of the next three: Valid()
   const char* key() const { return entry_; }
   void Next() {
-    if (position_ < 0 || Changed()) Refresh();
+    if (position_ < 0 || Changed()) {
+      Refresh();
+      BeginPrefetch();
+    }
     if (position_ + 1 == view_.count) return EnterNext();
     StandAt(position_ + 1);
     if (fetched_ < view_.count) PrefetchView();
@@ -50,8 +53,8 @@ class BlockSkipList::Iterator {
   // be more than a processor has buffers for, and it would wait.
   static constexpr int kSlotsPerStep = 4;
   static constexpr int kFirstSteps = 4;
-  // Where a scan begins, it prefetches so many entries in front of itself, and
-  // those of the next block from so many steps in front of that on.
+  // Where a scan forward begins, it prefetches so many entries in front of
+  // itself, and those of the next block from so many steps in front of that on.
   static constexpr int kEntriesAhead = 6;
   static constexpr int kStepsToNext = Block::kSlots / kSlotsPerStep;
 

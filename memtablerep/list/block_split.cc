@@ -145,7 +145,9 @@ bool FullBlock::IsWellSpread(int from) const {
     return false;
   }
   for (int i = from + 1; i < Block::kSlots; ++i) {
-    if (!IsBoundary(i) && !IsVersionOf(sorted.word[i - 1], sorted.word[i])) {
+    if (!IsBoundary(i) &&
+        !IsVersionOf(level_, sorted.word[i - 1],
+                     DecodeKey(KeyEntryOf(level_, sorted.word[i])))) {
       return false;
     }
   }
@@ -238,11 +240,6 @@ const char* FullBlock::Least() const {
 
 const char* FullBlock::Greatest() const {
   return KeyEntryOf(level_, sorted.word[Block::kSlots - 1]);
-}
-
-bool FullBlock::IsVersionOf(uint64_t a, uint64_t b) const {
-  return CompareUserKeyBytes(DecodeKey(KeyEntryOf(level_, a)),
-                             DecodeKey(KeyEntryOf(level_, b))) == 0;
 }
 
 bool IsReverse(const Ordering& ordering, const Block& block, uint64_t next,

@@ -90,8 +90,6 @@ class FullBlock {
   SortedWords sorted;
 
  private:
-  bool IsVersionOf(uint64_t a, uint64_t b) const;
-
   const Block& block_;
   const int level_;
   const bool digests_;

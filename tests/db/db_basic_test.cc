@@ -375,8 +375,7 @@ TEST_P(DbProtectionTest, PerKeyChecksums) {
             }));
 }
 
-// The wrapper of memtables under ThreadSanitizer knows no reads with checks.
-#if FASTSKIP_ROCKSDB_AT_LEAST(9, 6) && !defined(FASTSKIP_UNDER_TSAN)
+#if FASTSKIP_ROCKSDB_AT_LEAST(9, 6)
 TEST_P(DbBasicTest, ParanoidMemoryChecks) {
   Compare([](DbRun& run) {
     run.options.paranoid_memory_checks = true;

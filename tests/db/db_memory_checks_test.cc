@@ -8,9 +8,6 @@
 //     the entries that a seek passes.
 // On sound memory they change no answer. Bytes that have gone bad come back as
 // Corruption, from fastskip as from skip_list.
-//
-// The wrapper of memtables under ThreadSanitizer knows no reads with checks.
-// Sanitizers: address
 #include <functional>
 #include <tuple>
 

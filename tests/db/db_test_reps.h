@@ -11,6 +11,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "memtablerep/rocksdb_compat.h"
 #include "rocksdb/memtablerep.h"
 
 // GCC defines the macros, clang has features.
@@ -30,9 +31,8 @@
 namespace fastskip {
 namespace dbtest {
 
-// Forwards every call of RocksDB 7.8 to `inner`. The calls that later versions
-// added keep their defaults: MultiGet works by the calls of 7.8, and reads with
-// checks are refused, which no test asks of a wrapper.
+// Forwards every call of RocksDB 7.8 to `inner`, and lookups with checks.
+// MultiGet, which came later too, keeps its default, which works by these.
 class ForwardingRep : public rocksdb::MemTableRep {
  public:
   ForwardingRep(rocksdb::Allocator* allocator,
@@ -75,6 +75,22 @@ class ForwardingRep : public rocksdb::MemTableRep {
            bool (*callback)(void* arg, const char* entry)) override {
     inner_->Get(k, arg, callback);
   }
+#if FASTSKIP_ROCKSDB_AT_LEAST(10, 7)
+  rocksdb::Status GetAndValidate(
+      const rocksdb::LookupKey& k, void* arg,
+      bool (*callback)(void* arg, const char* entry), bool allow_data_in_errors,
+      bool detect_key_out_of_order,
+      const compat::EntryCheck& entry_check) override {
+    return inner_->GetAndValidate(k, arg, callback, allow_data_in_errors,
+                                  detect_key_out_of_order, entry_check);
+  }
+#elif FASTSKIP_ROCKSDB_AT_LEAST(9, 6)
+  rocksdb::Status GetAndValidate(const rocksdb::LookupKey& k, void* arg,
+                                 bool (*callback)(void* arg, const char* entry),
+                                 bool allow_data_in_errors) override {
+    return inner_->GetAndValidate(k, arg, callback, allow_data_in_errors);
+  }
+#endif
   uint64_t ApproximateNumEntries(const rocksdb::Slice& start,
                                  const rocksdb::Slice& end) override {
     return inner_->ApproximateNumEntries(start, end);

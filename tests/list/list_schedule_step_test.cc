@@ -149,6 +149,15 @@ class BytewiseScheduleTest : public ::testing::TestWithParam<KnownOrder> {
     return {name,         CompareBytes,     GetParam(),        PlainKey,
             SameSequence, std::move(setup), std::move(threads)};
   }
+
+  // A full leaf of keys that lie far apart, and above it one of keys that its
+  // discriminators would not distinguish.
+  Scenario FarAndNear(const char* name, std::vector<std::string> threads) {
+    Scenario scenario = Plain(name, Keys(1, kSlots, 40) + Keys(200, kSlots, 10),
+                              std::move(threads));
+    scenario.user_key = FarAndNearKey;
+    return scenario;
+  }
 };
 INSTANTIATE_TEST_SUITE_P(All, BytewiseScheduleTest,
                          ::testing::Values(KnownOrder::kUnknown,
@@ -372,20 +381,12 @@ TEST_P(BytewiseScheduleTest, VersionsAtTheFront) {
 
 // Blocks whose discriminators do not distinguish the new keys.
 TEST_P(BytewiseScheduleTest, LowSplit) {
-  Scenario scenario =
-      Plain("LowSplit", Keys(1, kSlots, 40) + Keys(200, kSlots, 10),
-            {"i205 i204", "i206 i205 f205"});
-  scenario.user_key = FarAndNearKey;
-  RunAll(scenario);
+  RunAll(FarAndNear("LowSplit", {"i205 i204", "i206 i205 f205"}));
 }
 
 // What has moved, and what has not, tie with the bound between them.
 TEST_P(BytewiseScheduleTest, ForwardsThroughTies) {
-  Scenario scenario =
-      Plain("ForwardsThroughTies", Keys(1, kSlots, 40) + Keys(200, kSlots, 10),
-            {"i205 i204 i206", "F"});
-  scenario.user_key = FarAndNearKey;
-  RunAll(scenario);
+  RunAll(FarAndNear("ForwardsThroughTies", {"i205 i204 i206", "F"}));
 }
 
 TEST_P(BytewiseScheduleTest, LowSplitOfTheHead) {
@@ -533,11 +534,7 @@ TEST_P(BytewiseScheduleTest, ThreeWithBackwards) {
 }
 
 TEST_P(BytewiseScheduleTest, ThreeAtLowSplit) {
-  Scenario scenario =
-      Plain("ThreeAtLowSplit", Keys(1, kSlots, 40) + Keys(200, kSlots, 10),
-            {"i205", "i206", "f205"});
-  scenario.user_key = FarAndNearKey;
-  RunAll(scenario);
+  RunAll(FarAndNear("ThreeAtLowSplit", {"i205", "i206", "f205"}));
 }
 
 TEST(OtherOrderScheduleTest, ThreeAtSwitchToLabels) {
