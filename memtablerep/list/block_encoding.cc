@@ -32,13 +32,9 @@ FASTSKIP_ALWAYS_INLINE uint64_t Rest(const Encoding& encoding, int i,
 
 FASTSKIP_ALWAYS_INLINE uint64_t LastDigit(const Encoding& encoding,
                                           const Key& key) {
-  if (encoding.sequences == 1) return 0;
-  uint64_t age = 0;
-  if (key.sequence < encoding.newest) {
-    age = std::min((encoding.newest - key.sequence) >> encoding.sequence_shift,
-                   encoding.sequences - 1);
-  }
-  return encoding.reverse ? encoding.sequences - 1 - age : age;
+  if (!encoding.tells_versions) return 0;
+  const uint64_t rank = SequenceRank(key.sequence, encoding.oldest);
+  return encoding.reverse ? rank : kSequenceRanks - 1 - rank;
 }
 
 // The digest of a key that has the prefix, where greater bytes come last.
@@ -105,7 +101,7 @@ bool Covers(const Encoding& encoding, const char* holder, const Key& key) {
   if (ComparePrefix(encoding, holder, key) != 0) return false;
   // Where keys end matters for the last digit alone.
   const size_t covered = size_t{encoding.prefix} + encoding.length;
-  if (encoding.sequences == 1 && key.size > covered) {
+  if (!encoding.tells_versions && key.size > covered) {
     Key shorter = key;
     shorter.size = covered;
     bool exits;

@@ -87,6 +87,30 @@ struct Digit {
 // Digests are less than this.
 constexpr uint64_t kMostDigests = uint64_t{1} << 63;
 
+// The last digit ranks sequence numbers on a logarithmic scale, from the oldest
+// one on that was seen when the encoding was planned. Each octave has as many
+// ranks as the one before. So versions that come in random order are as likely
+// to be told apart among a thousand entries as among millions; and those of a
+// hot key, which follow each other closely, are told apart at least to one part
+// in 2^16. Older ones than the oldest share the first rank; those from 2^32 on
+// the last.
+constexpr int kOctaveBits = 16;
+constexpr uint64_t kOctaves = 32;
+constexpr uint64_t kSequenceRanks = kOctaves << kOctaveBits;
+
+// Follows the order of sequence numbers; less than kSequenceRanks.
+FASTSKIP_ALWAYS_INLINE uint64_t SequenceRank(uint64_t sequence,
+                                             uint64_t oldest) {
+  if (sequence < oldest) return 0;
+  const uint64_t n = sequence - oldest + 1;  // sequence numbers have 56 bits
+  const int zeros = __builtin_clzll(n);
+  const auto octave = static_cast<uint64_t>(63 - zeros);
+  if (octave >= kOctaves) return kSequenceRanks - 1;
+  // The bits behind the highest one.
+  const uint64_t step = n << zeros << 1 >> (64 - kOctaveBits);
+  return octave << kOctaveBits | step;
+}
+
 struct alignas(64) Encoding {
   static constexpr int kDigits = 16;
   static constexpr int kWindow = 40;  // bytes
@@ -101,19 +125,18 @@ struct alignas(64) Encoding {
   uint8_t digits;
   uint8_t length;  // of the window, in bytes
 
-  bool reverse;            // greater bytes come first
-  uint8_t sequence_shift;  // of the last digit
-  uint32_t prefix;         // bytes in front of the window
+  bool reverse;         // greater bytes come first
+  bool tells_versions;  // there is a last digit
+  uint32_t prefix;      // bytes in front of the window
   // An entry that has the prefix. Null: each block has a prefix of its own,
   // that of its lower bound.
   const char* holder;
 
-  // The last digit: how far a sequence number lies below `newest`, shifted,
-  // less than `sequences` (1: there is none).
-  uint64_t newest;
-  uint64_t sequences;
-
+  uint64_t oldest;    // sequence number that the last digit's scale begins with
   uint64_t greatest;  // digest of any key
+
+  // The number of values of the last digit.
+  uint64_t last_radix() const { return tells_versions ? kSequenceRanks : 1; }
 
   // The number of digests of keys that agree in front of digit `i`.
   uint64_t DigestsFrom(int i) const {

@@ -70,8 +70,8 @@ class Ordering {
     return known_ ? CompareKnown(DecodeKey(a), b)
                   : comparator_->Compare(a, b.entry);
   }
-  // The same where versions of one user key are likely, as among ties: these
-  // need no comparator.
+  // The same where versions of one user key are likely: these need no
+  // comparator.
   int CompareTied(const Key& a, const Key& b) const {
     if (known_) return CompareKnown(a, b);
     return SameUserKey(a, b) ? CompareVersions(a, b)
@@ -99,6 +99,12 @@ inline int CompareWord(const Ordering& ordering, int level, uint64_t word,
                        const Key& key) {
   const char* const other = KeyEntryOf(level, word);
   return other == nullptr ? -1 : ordering.Compare(other, key);
+}
+// The same where a version of the key is likely.
+inline int CompareWordTied(const Ordering& ordering, int level, uint64_t word,
+                           const Key& key) {
+  const char* const other = KeyEntryOf(level, word);
+  return other == nullptr ? -1 : ordering.CompareTied(DecodeKey(other), key);
 }
 
 }  // namespace fastskip

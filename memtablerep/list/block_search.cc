@@ -360,7 +360,7 @@ bool Probe::PlaceHolds(const Block& block) {
     }
   } else if (!neighbours.successor_compared) {
     const int c =
-        CompareWord(ordering_, block.level(), neighbours.successor, key_);
+        CompareWordTied(ordering_, block.level(), neighbours.successor, key_);
     if (c < 0) return false;
     // An equal entry under another discriminator: one that has a label, or
     // other bytes that the comparator calls equal.

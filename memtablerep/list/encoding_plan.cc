@@ -7,10 +7,9 @@ namespace fastskip {
 
 namespace {
 
-// Without sequence numbers for a last digit, and with them, this many digests
-// may tell user keys apart.
-constexpr uint64_t kDigestsOfKeys = kMostDigests;
-constexpr uint64_t kDigestsWithSequences = uint64_t{1} << 44;
+// There is room for a last digit where user keys have no more digests than
+// these.
+constexpr uint64_t kDigestsOfKeys = kMostDigests / kSequenceRanks;
 
 // How far a constant byte in front of binary ones that vary may go up.
 constexpr int kCarries = 3;
@@ -118,9 +117,7 @@ class Planner {
     for (int i = 0; i < keys.samples; ++i) {
       const Key& key = keys.sample[i];
       prefix_ = std::min(prefix_, CommonPrefix(first, key));
-      newest_ = std::max(newest_, key.sequence);
       oldest_ = std::min(oldest_, key.sequence);
-      versions_ = versions_ || (i > 0 && SameUserKey(keys.sample[i - 1], key));
     }
     // The byte in front of those that differ may change where they carry.
     prefix_ -= std::min<size_t>(prefix_, Unbounded() ? kReach : 1);
@@ -139,9 +136,9 @@ class Planner {
     encoding->reverse = reverse_;
     // An entry of the list: that of `words` may still be refused.
     if (prefix == PrefixOf::kEncoding) encoding->holder = keys_.sample[0].entry;
-    const uint64_t digests = ChooseDigits(encoding);
-    ChooseSequences(digests, encoding);
-    uint64_t weight = encoding->sequences;
+    encoding->oldest = oldest_;
+    ChooseDigits(encoding);
+    uint64_t weight = encoding->last_radix();
     for (int i = encoding->digits - 1; i >= 0; --i) {
       encoding->digit[i].weight = weight;
       weight *= encoding->digit[i].radix();
@@ -174,12 +171,14 @@ class Planner {
         places_[i - prefix_].Add(static_cast<unsigned char>(holder.data[i]));
       }
     }
-    if (other.sequences > 1) {
-      versions_ = true;
-      newest_ = std::max(newest_, other.newest);
-    }
     if (other.prefix - prefix_ >= size_t{kWindow}) return;
     const int before = static_cast<int>(other.prefix - prefix_);
+    if (other.tells_versions) {
+      oldest_ = std::min(oldest_, other.oldest);
+      if (before + other.length < kWindow) {
+        places_[before + other.length].ends = true;
+      }
+    }
     for (int i = 0; i < other.length && before + i < kWindow; ++i) {
       const int in_word = 8 * (i % 8);
       if ((other.constant[i / 8] >> in_word & 0xFF) != 0) {
@@ -270,9 +269,7 @@ class Planner {
     spare_digits_ = std::max(Encoding::kDigits - varying, Unbounded() ? 3 : 0);
   }
 
-  // The digits, and the number of digests they make.
-  uint64_t ChooseDigits(Encoding* encoding) const {
-    const uint64_t most = versions_ ? kDigestsWithSequences : kDigestsOfKeys;
+  void ChooseDigits(Encoding* encoding) const {
     uint64_t digests = 1;
     int end = 0;  // of the last digit
     int i = 0;
@@ -291,14 +288,15 @@ class Planner {
       if (encoding->digits == Encoding::kDigits) break;
       Digit& digit = encoding->digit[encoding->digits];
       SetDigit(i, ends, count, ranges, &digit);
-      if (digit.radix() > most / digests) break;
+      if (digit.radix() > kMostDigests / digests) break;
       digests *= digit.radix();
       ++encoding->digits;
       end = i + 1;
     }
+    const bool seen_to_end = i < kWindow && places_[i].empty();
+    encoding->tells_versions = seen_to_end && digests <= kDigestsOfKeys;
     // Where versions are told apart it must be seen where keys end.
-    encoding->length = static_cast<uint8_t>(versions_ ? i : end);
-    return digests;
+    encoding->length = static_cast<uint8_t>(encoding->tells_versions ? i : end);
   }
 
   static void SetDigit(int at, bool ends, int count, const Range* ranges,
@@ -315,36 +313,13 @@ class Planner {
     }
   }
 
-  // As many sequence numbers as there is room for, from the oldest one seen to
-  // some that are still to come.
-  void ChooseSequences(uint64_t digests, Encoding* encoding) const {
-    constexpr uint64_t kTimes = 16;
-    constexpr uint64_t kMore = uint64_t{1} << 18;
-    encoding->sequences = 1;
-    if (!versions_) return;
-    const uint64_t room = kMostDigests / digests;
-    const uint64_t span = newest_ - oldest_;
-    encoding->newest = newest_ + std::max(kMore, kTimes * span);
-    if (wider_ != nullptr && wider_->sequences > 1 &&
-        wider_->newest == newest_) {
-      encoding->newest = newest_;
-    }
-    const uint64_t all = encoding->newest - oldest_;
-    while ((all >> encoding->sequence_shift) + 1 > room) {
-      ++encoding->sequence_shift;
-    }
-    encoding->sequences = (all >> encoding->sequence_shift) + 1;
-  }
-
   const NewBlockKeys& keys_;
   const bool reverse_;
   // Whether keys of lower, or greater, bytes than the sample's may come.
   const bool lower_bytes_, greater_bytes_;
   const Encoding* const wider_;
   size_t prefix_;
-  uint64_t newest_ = 0;
   uint64_t oldest_ = 0;
-  bool versions_ = false;
   int moving_;  // the first place where the least and greatest key differ
   int spare_digits_ = 0;
   Place places_[kWindow];

@@ -2,6 +2,9 @@
 //
 // Digests follow the order of keys (invariant 5 rests on it), whatever the
 // parameters of the encoding and whatever bytes the keys hold.
+//
+// One thread, in which there are no races.
+// Sanitizers: address
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -83,9 +86,10 @@ class ListDigestTest : public ::testing::Test {
       digit.first[0] = static_cast<uint8_t>(first);
       digit.first[1] =
           static_cast<uint8_t>(two ? first + place.width[0] + 1 : first);
-      const bool fits = (!two || first + place.width[0] + 1 <= 255) &&
-                        encoding.digits < Encoding::kDigits &&
-                        digit.radix() <= (kMostDigests >> 12) / digests;
+      const bool fits =
+          (!two || first + place.width[0] + 1 <= 255) &&
+          encoding.digits < Encoding::kDigits &&
+          digit.radix() <= kMostDigests / kSequenceRanks / digests;
       if (place.constant || !fits) {
         place = Place{true, {place.least[0], place.least[0]}, {}, false};
         encoding.constant[i / 8] |= uint64_t{0xFF} << (8 * (i % 8));
@@ -97,17 +101,27 @@ class ListDigestTest : public ::testing::Test {
       places_.push_back(place);
     }
     encoding.length = static_cast<uint8_t>(length);
-    encoding.sequences = random_.OneIn(2) ? 1 : 1 + random_.Uniform(1 << 11);
-    encoding.newest = random_.Uniform(3000);
-    encoding.sequence_shift = static_cast<uint8_t>(random_.Uniform(3));
-    uint64_t weight = encoding.sequences;
-    for (int i = encoding.digits - 1; i >= 0; --i) {
-      encoding.digit[i].weight = weight;
-      weight *= encoding.digit[i].radix();
-    }
-    encoding.greatest = weight - 1;
+    encoding.tells_versions = random_.OneIn(2);
+    encoding.oldest = AnySequence();
+    Weigh(&encoding);
     prefix_ = prefix;
     return encoding;
+  }
+
+  // The weights of the digits of an encoding that has all else.
+  static void Weigh(Encoding* encoding) {
+    uint64_t weight = encoding->last_radix();
+    for (int i = encoding->digits - 1; i >= 0; --i) {
+      encoding->digit[i].weight = weight;
+      weight *= encoding->digit[i].radix();
+    }
+    encoding->greatest = weight - 1;
+  }
+
+  // Of any magnitude, and often near others.
+  uint64_t AnySequence() {
+    return random_.OneIn(2) ? 1000 + random_.Uniform(64)
+                            : random_() >> (8 + random_.Uniform(56));
   }
 
   // Keys that stay in the encoding for a while, and leave it anywhere.
@@ -153,7 +167,7 @@ TEST_F(ListDigestTest, FollowsTheOrderOfKeys) {
     for (int i = 0; i < 24; ++i) {
       const std::string user_key = AnyKey();
       for (uint64_t n = random_.OneIn(4) ? 3 : 1; n > 0; --n) {
-        keys.push_back(DecodeKey(entries.Add(user_key, random_.Uniform(4000))));
+        keys.push_back(DecodeKey(entries.Add(user_key, AnySequence())));
       }
     }
     std::sort(keys.begin(), keys.end(), [&](const Key& a, const Key& b) {
@@ -185,15 +199,9 @@ TEST_F(ListDigestTest, TellsCoveredKeysApart) {
   uint64_t pairs = 0;
   for (int round = 0; round < 20000; ++round) {
     Encoding encoding = AnyEncoding();
-    encoding.sequences = 1 << 12;
-    encoding.newest = 4000;
-    encoding.sequence_shift = 0;
-    uint64_t weight = encoding.sequences;
-    for (int i = encoding.digits - 1; i >= 0; --i) {
-      encoding.digit[i].weight = weight;
-      weight *= encoding.digit[i].radix();
-    }
-    encoding.greatest = weight - 1;
+    encoding.tells_versions = true;
+    encoding.oldest = 0;
+    Weigh(&encoding);
     for (int i = 0; i < 10; ++i) {
       const Key a = DecodeKey(store_.Add(AnyKey(), random_.Uniform(4000)));
       const Key b = DecodeKey(store_.Add(AnyKey(), random_.Uniform(4000)));
@@ -209,6 +217,38 @@ TEST_F(ListDigestTest, TellsCoveredKeysApart) {
     }
   }
   EXPECT_GT(pairs, 1000u);
+}
+
+// Each number of the first octaves has a rank of its own, and as many of each
+// further one; what lies out of the scale has the first rank or the last.
+TEST_F(ListDigestTest, RanksOfSequencesAreLogarithmic) {
+  constexpr uint64_t kOldest = 12345;
+  constexpr uint64_t kExact = uint64_t{2} << kOctaveBits;
+  EXPECT_EQ(0u, SequenceRank(0, kOldest));
+  EXPECT_EQ(0u, SequenceRank(kOldest - 1, kOldest));
+  uint64_t last = SequenceRank(kOldest, kOldest);
+  for (uint64_t n = 1; n < kExact - 1; ++n) {
+    const uint64_t rank = SequenceRank(kOldest + n, kOldest);
+    ASSERT_GT(rank, last) << n;
+    last = rank;
+  }
+  for (uint64_t octave = kOctaveBits + 1; octave < kOctaves; ++octave) {
+    const uint64_t step = uint64_t{1} << (octave - kOctaveBits);
+    for (uint64_t i = 0; i < uint64_t{1} << kOctaveBits; ++i) {
+      const uint64_t first = kOldest + (uint64_t{1} << octave) + i * step - 1;
+      const uint64_t rank = SequenceRank(first, kOldest);
+      ASSERT_EQ(last + 1, rank) << octave << " " << i;
+      ASSERT_EQ(rank, SequenceRank(first + step - 1, kOldest));
+      last = rank;
+    }
+  }
+  EXPECT_EQ(kSequenceRanks - 1, last);
+  constexpr uint64_t kGreatestSequence = (uint64_t{1} << 56) - 1;
+  for (const uint64_t sequence :
+       {kOldest + (uint64_t{1} << kOctaves), kGreatestSequence}) {
+    EXPECT_EQ(last, SequenceRank(sequence, kOldest));
+    EXPECT_EQ(last, SequenceRank(sequence, 0));
+  }
 }
 
 TEST_F(ListDigestTest, CutsFollowTheOrderOfDigests) {

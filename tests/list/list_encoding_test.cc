@@ -3,6 +3,9 @@
 // What is planned for a new block: discriminators follow the order of keys,
 // whatever keys come in later, encodings resolve what they were planned for and
 // are shared, and labels lie where they are asked for.
+//
+// One thread, in which there are no races.
+// Sanitizers: address
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -169,11 +172,13 @@ TEST_F(ListEncodingTest, DiscriminatorsFollowTheOrderOfAllKeys) {
   EXPECT_GT(shared, 500);
 }
 
-// Each byte that varies has the radix of its class.
+// Each byte that varies has the radix of its class, and versions are told apart
+// where that leaves room for them.
 TEST_F(ListEncodingTest, DigitsAreOfTheClassOfTheirBytes) {
   struct Case {
     std::vector<std::string> keys;
     std::vector<uint64_t> radices;
+    bool tells_versions = true;
   };
   const Case cases[] = {
       {{"user:1a", "user:2b", "user:7c"}, {10, 16}},
@@ -188,6 +193,14 @@ TEST_F(ListEncodingTest, DigitsAreOfTheClassOfTheirBytes) {
       {{"n7", "n8", "n42"}, {10, 11}},
       // Versions of one key: the sequence number alone.
       {{"hot", "hot", "hot"}, {}},
+      // 2^40, and 2^48.
+      {{std::string(5, '\x01'), std::string(5, '\xfe')},
+       {256, 256, 256, 256, 256}},
+      {{std::string(6, '\x01'), std::string(6, '\xfe')},
+       {256, 256, 256, 256, 256, 256},
+       false},
+      // Behind the window.
+      {{"k1" + std::string(60, 'x'), "k9" + std::string(60, 'x')}, {10}, false},
   };
   for (const Case& c : cases) {
     std::vector<std::string> entries;
@@ -207,7 +220,7 @@ TEST_F(ListEncodingTest, DigitsAreOfTheClassOfTheirBytes) {
       radices.push_back(encoding.digit[i].radix());
     }
     EXPECT_EQ(c.radices, radices) << c.keys[0];
-    EXPECT_EQ(c.radices.empty(), encoding.sequences > 1) << c.keys[0];
+    EXPECT_EQ(c.tells_versions, encoding.tells_versions) << c.keys[0];
     for (const Key& key : all.keys) {
       EXPECT_TRUE(Covers(encoding, encoding.holder, key));
     }
@@ -267,6 +280,28 @@ TEST_F(ListEncodingTest, BoundsFarApartDoNotHideTheScale) {
   ASSERT_TRUE(PlanCut(block, encoding, &plan));
   for (int i = 1; i < count; ++i) EXPECT_LT(plan.discs[i - 1], plan.discs[i]);
   EXPECT_LE(plan.discs[count - 1], plan.fence_disc);
+}
+
+// Where versions are told apart, it counts where keys end.
+TEST_F(ListEncodingTest, AWiderEncodingCoversWhereKeysEnded) {
+  const Keys shorter(
+      {EncodeEntry("id10/x", 9, 1), EncodeEntry("id19/x", 8, 1)});
+  const Keys longer(
+      {EncodeEntry("id50/xxx", 7, 1), EncodeEntry("id59/xxx", 6, 1)});
+  Encoding old, wider;
+  ASSERT_TRUE(PlanEncoding(Block(shorter.keys.data(), 2), false,
+                           PrefixOf::kEncoding, nullptr, &old));
+  ASSERT_TRUE(old.tells_versions);
+  EXPECT_FALSE(Covers(old, old.holder, longer.keys[0]));
+  ASSERT_TRUE(PlanEncoding(Block(longer.keys.data(), 2), false,
+                           PrefixOf::kEncoding, &old, &wider));
+  ASSERT_TRUE(wider.tells_versions);
+  for (const Keys* keys : {&shorter, &longer}) {
+    for (const Key& key : keys->keys) {
+      EXPECT_TRUE(Covers(wider, wider.holder, key))
+          << test::DebugString(key.entry);
+    }
+  }
 }
 
 // A counter that goes on needs a new encoding from time to time, each of which

@@ -33,15 +33,15 @@ constexpr int kSlots = Block::kSlots;
 class ListProbeTest : public ::testing::Test {
  protected:
   ListProbeTest() {
-    encoding_.digit[0] = Digit{0, {0, 0}, {255, 255}, {0, 0}, false, 256};
+    encoding_.digit[0] =
+        Digit{0, {0, 0}, {255, 255}, {0, 0}, false, kSequenceRanks};
     encoding_.digits = 1;
     encoding_.length = 1;
-    encoding_.sequences = 256;  // of which none is told from another here
-    encoding_.newest = 1000;
-    encoding_.sequence_shift = 10;
-    encoding_.greatest = 256 * 256 - 1;
+    encoding_.tells_versions = true;
+    encoding_.oldest = 1000;  // so that all here are older
+    encoding_.greatest = 256 * kSequenceRanks - 1;
     encoding_.holder = Entry("b");
-    block_.SetEncoding(&encoding_, Cut());
+    block_.SetEncoding(&encoding_, Cut{0, 13});  // 256 a letter
     block_.SetLowerBound(encoding_.holder);
     right_.SetLowerBound(Entry("m"));
     Put(0, "b");

@@ -2,6 +2,9 @@
 //
 // Where a full block is cut, and what its right half holds, as pure functions
 // of a block that nobody else knows of.
+//
+// One thread, in which there are no races.
+// Sanitizers: address
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -31,9 +34,15 @@ class ListSplitTest : public ::testing::Test {
     encoding.digits = 1;
     encoding.length = 1;
     encoding.holder = holder;
-    encoding.sequences = 1;
     encoding.greatest = 255;
     return encoding;
+  }
+
+  static void LetVersionsTie(Encoding* encoding) {
+    ASSERT_TRUE(encoding->tells_versions);
+    encoding->tells_versions = false;
+    for (Digit& digit : encoding->digit) digit.weight /= kSequenceRanks;
+    encoding->greatest /= kSequenceRanks;
   }
 
   // Fills left_ with entries under an encoding of their own, or, where it is
@@ -62,6 +71,7 @@ class ListSplitTest : public ::testing::Test {
     ASSERT_TRUE(
         PlanEncoding(block, false, PrefixOf::kEncoding, nullptr, &encoding_));
     if (!resolves) encoding_ = FirstByte(keys[0].entry);
+    if (!tells_versions_) LetVersionsTie(&encoding_);
     ASSERT_TRUE(PlanCut(block, encoding_, &plan));
     left_.SetEncoding(&encoding_, plan.cut);
     left_.SetLowerBound(entries_[0]);
@@ -135,6 +145,7 @@ class ListSplitTest : public ::testing::Test {
   ShardedArena arena_{&chunks_, 1};
   EncodingStore encodings_{&arena_};
   Encoding encoding_;  // of left_
+  bool tells_versions_ = true;
   Block left_{0, 0};
   Block right_{0, 0};
   Block neighbour_{0, 0};
@@ -153,7 +164,8 @@ TEST_F(ListSplitTest, DistinctKeysAreCutInTheMiddle) {
   ExpectUpperPart(right_, from);
 }
 
-TEST_F(ListSplitTest, NoCutFallsWithinVersionsOfOneKey) {
+TEST_F(ListSplitTest, NoCutFallsWithinVersionsThatTie) {
+  tells_versions_ = false;
   for (int run = 2; run < kSlots / 2; ++run) {
     entries_.clear();
     std::vector<std::string> keys = Table("user", kSlots);
