@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fuzzers' bodies in the normal tests: their corpora (tests/fuzz/corpus),
 // and random changes of them.
+//
+// One thread, in which there are no races.
+// Sanitizers: address
 
 #include <gtest/gtest.h>
 

@@ -2,6 +2,9 @@
 //
 // What the list tells about ranges without reading them: ApproximateCount, and
 // RandomEntry.
+//
+// One thread, in which there are no races.
+// Sanitizers: address
 #include <algorithm>
 #include <string>
 #include <tuple>

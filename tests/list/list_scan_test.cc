@@ -2,6 +2,9 @@
 //
 // Every form of the scan that this processor can run gives the same answers as
 // a loop over the words.
+//
+// One thread, in which there are no races.
+// Sanitizers: address
 #include <gtest/gtest.h>
 
 #include <algorithm>

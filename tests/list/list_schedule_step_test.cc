@@ -2,7 +2,7 @@
 // Block slots: 2 3 4
 //
 // Every schedule of small scenarios with at most so many preemptions as make
-// about 200,000 schedules (FASTSKIP_TEST_PERCENT: of these;
+// about 100,000 schedules (FASTSKIP_TEST_PERCENT: of these;
 // FASTSKIP_SCHEDULE_PREEMPTIONS: so many at any rate), and random schedules of
 // larger ones. FASTSKIP_SCHEDULE="A17 B3" repeats one schedule of the tests
 // that a filter selects and prints its steps.
@@ -115,7 +115,7 @@ void RunAll(const Scenario& scenario) {
   if (Repeated(&program, scenario)) return;
   // What kBytewise leaves out of kUnknown is checks; the steps are the same.
   const uint64_t limit =
-      scenario.order == KnownOrder::kBytewise ? 40000 : 200000;
+      scenario.order == KnownOrder::kBytewise ? 20000 : 100000;
   const char* given = std::getenv("FASTSKIP_SCHEDULE_PREEMPTIONS");
   const Result result =
       given != nullptr ? schedule::Explore(&program, std::atoi(given))

@@ -2,6 +2,9 @@
 // The memtable representation beside RocksDB's own skip list: the same
 // operations must give the same answers, under every comparator and key_order
 // and for every shape of keys.
+//
+// One thread, in which there are no races.
+// Sanitizers: address
 
 #include <gtest/gtest.h>
 

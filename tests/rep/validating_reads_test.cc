@@ -3,6 +3,9 @@
 // and 10.7 on): as the plain reads on sound memory, and Corruption, without a
 // callback for a wrong entry, where bytes have gone bad. The class has them
 // under every RocksDB, so these tests run under each.
+//
+// One thread, in which there are no races.
+// Sanitizers: address
 
 #include <gtest/gtest.h>
 
