@@ -91,24 +91,26 @@ constexpr uint64_t kMostDigests = uint64_t{1} << 63;
 // one on that was seen when the encoding was planned. Each octave has as many
 // ranks as the one before. So versions that come in random order are as likely
 // to be told apart among a thousand entries as among millions; and those of a
-// hot key, which follow each other closely, are told apart at least to one part
-// in 2^16. Older ones than the oldest share the first rank; those from 2^32 on
-// the last.
+// hot key, which follow each other closely, are told apart to one part in 2^16.
+// The first octave is that of the first 256 numbers. Older ones than the oldest
+// share the first rank; those behind the last octave, from 2^28 on, the last.
 constexpr int kOctaveBits = 16;
-constexpr uint64_t kOctaves = 32;
-constexpr uint64_t kSequenceRanks = kOctaves << kOctaveBits;
+constexpr int kFirstOctave = 8;
+constexpr int kOctaves = 20;
+constexpr uint64_t kSequenceRanks = uint64_t{kOctaves} << kOctaveBits;
 
 // Follows the order of sequence numbers; less than kSequenceRanks.
 FASTSKIP_ALWAYS_INLINE uint64_t SequenceRank(uint64_t sequence,
                                              uint64_t oldest) {
   if (sequence < oldest) return 0;
-  const uint64_t n = sequence - oldest + 1;  // sequence numbers have 56 bits
+  // Does not overflow: sequence numbers have 56 bits.
+  const uint64_t n = sequence - oldest + (uint64_t{1} << kFirstOctave);
   const int zeros = __builtin_clzll(n);
-  const auto octave = static_cast<uint64_t>(63 - zeros);
+  const int octave = 63 - zeros - kFirstOctave;
   if (octave >= kOctaves) return kSequenceRanks - 1;
   // The bits behind the highest one.
   const uint64_t step = n << zeros << 1 >> (64 - kOctaveBits);
-  return octave << kOctaveBits | step;
+  return static_cast<uint64_t>(octave) << kOctaveBits | step;
 }
 
 struct alignas(64) Encoding {

@@ -219,36 +219,38 @@ TEST_F(ListDigestTest, TellsCoveredKeysApart) {
   EXPECT_GT(pairs, 1000u);
 }
 
-// Each number of the first octaves has a rank of its own, and as many of each
-// further one; what lies out of the scale has the first rank or the last.
+// Numbers have ranks of their own until an octave has more of them than ranks;
+// from there on each rank of an octave has as many numbers. What lies out of
+// the scale has the first rank or the last.
 TEST_F(ListDigestTest, RanksOfSequencesAreLogarithmic) {
   constexpr uint64_t kOldest = 12345;
-  constexpr uint64_t kExact = uint64_t{2} << kOctaveBits;
+  const auto rank_of = [](uint64_t n) {  // n counts as the scale does
+    return SequenceRank(kOldest + n - (uint64_t{1} << kFirstOctave), kOldest);
+  };
   EXPECT_EQ(0u, SequenceRank(0, kOldest));
   EXPECT_EQ(0u, SequenceRank(kOldest - 1, kOldest));
-  uint64_t last = SequenceRank(kOldest, kOldest);
-  for (uint64_t n = 1; n < kExact - 1; ++n) {
-    const uint64_t rank = SequenceRank(kOldest + n, kOldest);
-    ASSERT_GT(rank, last) << n;
-    last = rank;
+  EXPECT_EQ(0u, SequenceRank(kOldest, kOldest));
+  uint64_t last = 0;
+  for (uint64_t n = (uint64_t{1} << kFirstOctave) + 1;
+       n < uint64_t{1} << (kOctaveBits + 1); ++n) {
+    ASSERT_GT(rank_of(n), last) << n;
+    last = rank_of(n);
   }
-  for (uint64_t octave = kOctaveBits + 1; octave < kOctaves; ++octave) {
+  for (int octave = kOctaveBits + 1; octave < kFirstOctave + kOctaves;
+       ++octave) {
     const uint64_t step = uint64_t{1} << (octave - kOctaveBits);
     for (uint64_t i = 0; i < uint64_t{1} << kOctaveBits; ++i) {
-      const uint64_t first = kOldest + (uint64_t{1} << octave) + i * step - 1;
-      const uint64_t rank = SequenceRank(first, kOldest);
-      ASSERT_EQ(last + 1, rank) << octave << " " << i;
-      ASSERT_EQ(rank, SequenceRank(first + step - 1, kOldest));
-      last = rank;
+      const uint64_t first = (uint64_t{1} << octave) + i * step;
+      ASSERT_EQ(last + 1, rank_of(first)) << octave << " " << i;
+      last = rank_of(first);
+      ASSERT_EQ(last, rank_of(first + step - 1)) << octave << " " << i;
     }
   }
   EXPECT_EQ(kSequenceRanks - 1, last);
+  EXPECT_EQ(last, rank_of(uint64_t{1} << (kFirstOctave + kOctaves)));
   constexpr uint64_t kGreatestSequence = (uint64_t{1} << 56) - 1;
-  for (const uint64_t sequence :
-       {kOldest + (uint64_t{1} << kOctaves), kGreatestSequence}) {
-    EXPECT_EQ(last, SequenceRank(sequence, kOldest));
-    EXPECT_EQ(last, SequenceRank(sequence, 0));
-  }
+  EXPECT_EQ(last, SequenceRank(kGreatestSequence, kOldest));
+  EXPECT_EQ(last, SequenceRank(kGreatestSequence, 0));
 }
 
 TEST_F(ListDigestTest, CutsFollowTheOrderOfDigests) {
