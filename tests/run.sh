@@ -54,7 +54,8 @@ Steps, in their order:
                  it needs
   asan           the tests under AddressSanitizer and UBSan (clang), but those
                  that run stock programs or say "// Sanitizers: …"
-  tsan           these tests under ThreadSanitizer, without features
+  tsan           these tests under ThreadSanitizer, without features and most of
+                 those of one thread
   in-tree-make   fastskip as a plugin in Debian's RocksDB source package, built
                  with Make: db_bench and memtable_bench, compared with
                  skip_list

@@ -7,12 +7,12 @@
 //   encoding       the function that gives it. Immutable; any number of blocks
 //                  share one
 //   discriminator  a 16-bit order-preserving code of a key within one block,
-//                  which cuts it out of the digest by a base and a shift of its
-//                  own. A "poor man's normalized key" after prefix truncation
-//                  (Graefe and Larson, 2001; Graefe, 2011)
+//                  cut out of the digest by the block's base and shift. A "poor
+//                  man's normalized key" after prefix truncation (Graefe and
+//                  Larson, 2001; Graefe, 2011)
 //   label          a discriminator that is a number dealt out in order (order
 //                  maintenance), where no encoding resolves the keys
-//   tie            words of one block with equal discriminators: these are
+//   tie            words of one block with equal discriminators: their keys are
 //                  compared
 //
 // Mixed radix. An encoding skips a prefix and looks at a window of the key
@@ -23,24 +23,25 @@
 // it. If there is room, a last digit is taken from the inverted sequence
 // number, for keys that end in the window.
 //
-// A key may be any. Its exit is the first place where it leaves what the
+// Any key has a digest. Its exit is the first place where it leaves what the
 // encoding covers: the prefix, a constant byte, the ranges of a digit, an end
 // where no key ends, or bytes behind the window. From its exit on all digits,
 // the last one included, are the least where it leaves below, and the greatest
-// where it leaves above. (Out of the ranges of a digit: those of the greatest
-// byte below it, or of the least one where there is none.)
+// where it leaves above. A byte in no range of its digit counts as the greatest
+// covered byte below it, followed by the greatest digits; where there is none
+// below, as the least covered byte, followed by the least.
 //
 // Why digests do not decrease. Let a < b as user keys, and p be the first place
 // where they differ, an end counting as less than any byte. If one leaves the
 // encoding before p, so does the other, at the same place to the same side:
 // their digests are equal. Otherwise their digits before p are equal, and what
-// a key's byte, or end, at p makes of its digest from there on is a number from
-// a range of its own, in the order of bytes; where both leave at p to the same
-// side it is one number. Where p lies behind the window, b leaves above. Of
+// follows lies in the order of their bytes, or end, at p: each covered byte has
+// a range of numbers of its own, and one that is not covered the upper end of
+// the range below it. Where p lies behind the window, b leaves above. Of
 // versions of one user key all digits agree but the last, which has the newest
-// least. For greater bytes first the digest is subtracted from the greatest,
-// the last digit having been inverted before. DESIGN.md has the proof at
-// length.
+// least. For greater bytes first the digest is subtracted from the greatest;
+// its last digit is the plain rank, so that the newest still comes first.
+// DESIGN.md has the proof at length.
 //
 // Everything here is a pure function of keys; nothing knows of blocks.
 #pragma once
@@ -87,13 +88,13 @@ struct Digit {
 // Digests are less than this.
 constexpr uint64_t kMostDigests = uint64_t{1} << 63;
 
-// The last digit ranks sequence numbers on a logarithmic scale, from the oldest
-// one on that was seen when the encoding was planned. Each octave has as many
-// ranks as the one before. So versions that come in random order are as likely
-// to be told apart among a thousand entries as among millions; and those of a
-// hot key, which follow each other closely, are told apart to one part in 2^16.
-// The first octave is that of the first 256 numbers. Older ones than the oldest
-// share the first rank; those behind the last octave, from 2^28 on, the last.
+// The last digit ranks sequence numbers by n, how far one lies behind the
+// oldest that was seen when the encoding was planned, plus 2^8. The scale is
+// logarithmic: each octave, n from 2^k to 2^(k+1), has 2^16 ranks. Below 2^17
+// each n has one of its own; above, numbers less than n / 2^16 apart may share
+// one. So an encoding that is planned for the first entries tells versions of a
+// key apart among a thousand entries as well as among millions. Sequence
+// numbers before the oldest have the first rank, n from 2^28 on the last.
 constexpr int kOctaveBits = 16;
 constexpr int kFirstOctave = 8;
 constexpr int kOctaves = 20;
