@@ -53,7 +53,7 @@ TEST(ListFillTest, AscendingKeysBelowOthersShareBlocks) {
 // digest has: every block is filled, and few keys have to be compared. A table
 // may begin anywhere in a block of another one.
 TEST(ListFillTest, TablesThatAscendFillTheirBlocks) {
-  constexpr uint64_t kRows = 2000 / kSlowdown;
+  constexpr uint64_t kRows = 2000;
   for (const KnownOrder order : {KnownOrder::kBytewise, KnownOrder::kUnknown}) {
     for (uint64_t tables = 1; tables <= 12; ++tables) {
       CountedList list(order);
