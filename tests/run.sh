@@ -12,7 +12,7 @@ set -euo pipefail
 
 BUILD=$FASTSKIP_ROOT/build
 JOBS=2  # of ctest: the tests have threads of their own
-STEPS="packages lint build java asan tsan in-tree-make debian13"
+STEPS="packages lint build java asan tsan in-tree-make aarch64-list debian13"
 LONG_STEPS="packages scaled fuzz crash db-stress planted-bugs"
 ALL_STEPS="$STEPS in-tree-cmake ${LONG_STEPS#packages } aarch64 core debs"
 SCALED_PERCENT=${FASTSKIP_TEST_PERCENT:-500}
@@ -59,6 +59,8 @@ Steps, in their order:
   in-tree-make   fastskip as a plugin in Debian's RocksDB source package, built
                  with Make: db_bench and memtable_bench, compared with
                  skip_list
+  aarch64-list   the tests of the list and the arena, without those of schedules,
+                 cross-built for 64-bit ARM and run under qemu's emulation
   debian13       the steps core and debs in a chroot of Debian 13
 
 With --in-tree-cmake:
@@ -81,9 +83,9 @@ With --long, behind packages:
 
 With --only alone:
 
-  aarch64        the tests cross-built for 64-bit ARM, against Debian's packages
-                 for it, and run under qemu's emulation, with as much work as
-                 under a sanitizer; but those that run stock programs
+  aarch64        all tests cross-built for 64-bit ARM, against Debian's packages
+                 for it, and run under emulation, with as much work as under a
+                 sanitizer; but those that run stock programs
   debs           makes the Debian packages of this release, checks them with
                  lintian, installs, uses and removes them in a bare chroot
                  (tests/packages/installed.sh)
@@ -278,14 +280,24 @@ step_in-tree-cmake() {
 # This machine's release of Debian, such as "bookworm".
 own_suite() { sed -n 's/^VERSION_CODENAME=//p' /etc/os-release; }
 
-step_aarch64() {
+# aarch64_tests <name> <cmake argument...>: as cmake_tests, for 64-bit ARM.
+aarch64_tests() {
   local sysroot
   install_packages g++-aarch64-linux-gnu qemu-user-static
   # The cross compiler is of this machine's release.
   sysroot=$("$FASTSKIP_ROOT/tests/debian.sh" --sysroot=arm64 "$(own_suite)") ||
     return 1
-  cmake_tests aarch64 -DFASTSKIP_SYSROOT="$sysroot" \
+  cmake_tests "$@" -DFASTSKIP_SYSROOT="$sysroot" \
     -DCMAKE_TOOLCHAIN_FILE="$FASTSKIP_ROOT/cmake/aarch64-linux-gnu.cmake"
+}
+
+step_aarch64() { aarch64_tests aarch64; }
+step_aarch64-list() {
+  if [ -n "${FASTSKIP_CHROOT-}" ]; then
+    say "skipped: this is a chroot already."
+    return "$STEP_SKIPPED"
+  fi
+  aarch64_tests aarch64-list -DFASTSKIP_TEST_LABELS=list
 }
 
 step_core() {
@@ -338,7 +350,7 @@ run_step() {
   step "$name"
   case $name in
     build) junit=$(junit_of_build out) ;;
-    asan | tsan | aarch64 | core) junit=$(junit_of_build "$name") ;;
+    asan | tsan | aarch64 | aarch64-list | core) junit=$(junit_of_build "$name") ;;
     debian13) junit=$BUILD/trixie/core/junit.xml ;;
     scaled) junit=$BUILD/out/scaled.xml ;;
   esac
