@@ -113,7 +113,7 @@ bool Covers(const Encoding& encoding, const char* holder, const Key& key) {
   return !exits;
 }
 
-void TieCost::Add(uint32_t disc) {
+void TieCost::Add(uint64_t disc) {
   run_ = count_ > 0 && disc == last_ ? run_ + 1 : 1;
   cost_ += 2 * run_ - 1;  // the squares of the runs, summed up
   last_ = disc;

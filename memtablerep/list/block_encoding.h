@@ -187,13 +187,13 @@ class TieCost {
   // new block is half full: what ties now doubles before it is split again.
   static constexpr int kWorseThanLabels = 5;
 
-  void Add(uint32_t disc);  // in ascending order
+  void Add(uint64_t disc);  // in ascending order
   // Whether a search makes more than `comparisons` on average.
   bool Above(int comparisons) const { return cost_ > comparisons * count_; }
   int sum() const { return cost_; }
 
  private:
-  uint32_t last_ = 0;
+  uint64_t last_ = 0;
   int run_ = 0;
   int count_ = 0;
   int cost_ = 0;

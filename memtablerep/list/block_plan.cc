@@ -20,7 +20,7 @@ Cut CutBetween(uint64_t base, uint64_t top) {
 }
 
 bool IsWellSpread(const NewBlockKeys& keys, const BlockPlan& plan) {
-  return 2 * plan.cost <= 3 * keys.count;
+  return 2 * plan.cost <= 3 * keys.tested();
 }
 
 // By a third: what serves fewer keys, or takes memory, is to be worth it.
@@ -74,6 +74,18 @@ class BlockDigests {
     return CutBetween(words_[0], middle + HeadRoom(middle - words_[0]));
   }
 
+  // What ties would cost in a block of the sample alone, at the scale of `cut`,
+  // which need not be wide enough for all of it. Versions of one key do not
+  // count: descents go left of them.
+  int CostOfSample(const Cut& cut) const {
+    TieCost ties;
+    for (int i = 0; i < keys_.samples; ++i) {
+      if (i > 0 && SameUserKey(keys_.sample[i], keys_.sample[i - 1])) continue;
+      ties.Add((Of(keys_.sample[i]) - low_) >> cut.shift);
+    }
+    return ties.sum();
+  }
+
   void Apply(const Cut& cut, BlockPlan* plan) const {
     TieCost ties;
     plan->encoding = &encoding_;
@@ -115,7 +127,7 @@ bool HasPrefix(const NewBlockKeys& keys, const Encoding& encoding) {
 
 // Whether the words are told apart, and those to come will be.
 bool Resolves(const NewBlockKeys& keys, const BlockPlan& plan) {
-  if (keys.count > 1 && !IsWellSpread(keys, plan)) return false;
+  if (keys.tested() > 0 && !IsWellSpread(keys, plan)) return false;
   if (keys.count > 1 && !keys.open) return true;
   return BlockDigests(keys, *plan.encoding).GoOn();
 }
@@ -186,6 +198,7 @@ bool PlanCut(const NewBlockKeys& keys, const Encoding& encoding,
   const BlockDigests digests(keys, encoding);
   if (!digests.Ascend()) return false;
   digests.Apply(digests.BetweenBounds(), plan);
+  if (keys.tested() > keys.count) plan->cost = digests.CostOfSample(plan->cut);
   if (keys.open || keys.count < 2 || IsWellSpread(keys, *plan)) return true;
   // The fence lies so far away that the keys tie, as at the end of a table.
   for (const Cut& cut :

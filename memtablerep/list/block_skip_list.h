@@ -181,8 +181,10 @@ class BlockSkipList {
     Writers writers;
     Route* route;
   };
-  // Entries whose keys show the scale of a block's neighbourhood.
+  // What shows how the keys of a block's neighbourhood are spread: the words of
+  // the full block beside it, or where these are null, two entries.
   struct Scale {
+    FullBlock* full;
     const char *low, *high;
   };
   // What a read found: the leaf that owns the key, and the key's neighbours

@@ -65,7 +65,8 @@ bool BlockSkipList::AppendAtEnd(const Ordering& ordering, const Key& key,
     route.Pass(finger->parent);
   }
   // In this order: whoever sees an emptied slot sees the neighbour too.
-  const uint64_t early = finger->leaf->slots[0].LoadAcquire();
+  Words words;
+  LoadWords(*finger->leaf, &words);
   if (finger->leaf->next.LoadAcquire() != kNoNext) {
     finger->end = End();
     return false;
@@ -73,7 +74,7 @@ bool BlockSkipList::AppendAtEnd(const Ordering& ordering, const Key& key,
   End end;
   Block* const right =
       Append(ordering, {key, key.entry, writers, &route}, finger->leaf,
-             AppendPoint{kNoNext, disc, early}, &end);
+             AppendPoint{kNoNext, disc, words}, &end);
   finger->end = end;
   if (right == nullptr) return false;
   finger->parent = route.At(1);

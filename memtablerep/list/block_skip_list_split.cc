@@ -5,6 +5,7 @@
 // is cut and how its keys are encoded is in block_split.h and block_encoding.h.
 #include <cassert>
 #include <new>
+#include <optional>
 
 #include "block_skip_list.h"
 #include "sharded_arena.h"
@@ -20,7 +21,7 @@ Block* BlockSkipList::AddToFull(const Insertion& insertion, const Probe& probe,
       (IsEmpty(visit.next) ||
        AscendsBelowNext(visit, full->level(), insertion.key))) {
     return Append(probe.ordering(), insertion, full,
-                  AppendPointOf(visit, probe.DiscForInsert()), end);
+                  {visit.next, probe.DiscForInsert(), visit.words}, end);
   }
   Split(insertion, probe, full);
   return nullptr;
@@ -35,10 +36,18 @@ Block* BlockSkipList::Append(const Ordering& ordering,
   const int level = left->level();
   const Key& key = insertion.key;
   const char* const low = ScaleOfAppend(*left, point);
+  std::optional<FullBlock> full;
+  if (ordering.digests() &&
+      IsWorthTesting(*left, point.words, encodings_.blocks())) {
+    full.emplace(ordering, *left, point.words);
+    full->Order(ordering);
+  }
+  FullBlock* const left_words = full ? &*full : nullptr;
   Block* const right =
       NewBlock(level, IsReverse(ordering, *left, point.next, low, key.entry));
-  const uint64_t word = FillAppended(ordering, *left, point, key,
-                                     insertion.address, &encodings_, right);
+  const uint64_t word =
+      FillAppended(ordering, *left, point, key, insertion.address, left_words,
+                   &encodings_, right);
   if (!left->next.ReplaceRelease(point.next, MakeWord(point.disc, right))) {
     cas_retries_.Add(1);
     KeepSpare(right);
@@ -46,7 +55,8 @@ Block* BlockSkipList::Append(const Ordering& ordering,
   }
   blocks_[level].Add(1);
   splits_.Add(1);
-  Block* const parent = Post(right, Scale{low, key.entry}, insertion);
+  Block* const parent =
+      Post(right, Scale{left_words, low, key.entry}, insertion);
   // Where a split posts, its insert is still to come, and may go below.
   if (level == 0 && parent != nullptr) insertion.route->Pass(parent);
   if (level == 0 && IsEmpty(point.next)) *end = End{0, word};
@@ -80,7 +90,7 @@ void BlockSkipList::Split(const Insertion& insertion, const Probe& probe,
   blocks_[left->level()].Add(1);
   splits_.Add(1);
   ClearMoved(ordering, left, visit.words, next, insertion.writers);
-  Post(right, Scale{full.Least(), full.Greatest()}, insertion);
+  Post(right, Scale{&full, nullptr, nullptr}, insertion);
 }
 
 // Puts a new head, with discriminators of its own, in the place of `head`,
@@ -109,7 +119,7 @@ bool BlockSkipList::ReplaceHead(const Insertion& insertion, const Probe& probe,
   blocks_[level].Add(1);
   splits_.Add(1);
   RelinkHead(level);
-  Post(right, Scale{right->lower_bound(), full->Greatest()}, insertion);
+  Post(right, Scale{full, nullptr, nullptr}, insertion);
   return true;
 }
 
@@ -208,7 +218,8 @@ bool BlockSkipList::GrowRoot(const Ordering& ordering, Block* root,
                              Block* child, const Scale& scale) {
   assert(root->level() == child->level() && root->is_head());
   Block* const grown = NewBlock(root->level() + 1, child->is_reverse());
-  FillRoot(ordering, root, child, scale.low, scale.high, &encodings_, grown);
+  FillRoot(ordering, root, child, scale.full, scale.low, scale.high,
+           &encodings_, grown);
   if (!root_.ReplaceRelease(root, grown)) {
     cas_retries_.Add(1);
     KeepSpare(grown);

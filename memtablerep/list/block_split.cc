@@ -2,6 +2,7 @@
 #include "block_split.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "block_plan.h"
@@ -132,6 +133,7 @@ FullBlock::FullBlock(const Ordering& ordering, const Block& block,
       level_(block.level()),
       digests_(ordering.UsesDigestsOf(block)) {
   Scan().sort(words, &sorted);
+  assert(sorted.count == Block::kSlots);
   for (const uint64_t w : sorted.word) ties_.Add(DiscOf(w));
 }
 
@@ -233,13 +235,21 @@ int FullBlock::EndOfAscent(const Visit& visit, const Key& key) const {
              : Block::kSlots;
 }
 
-const char* FullBlock::Least() const {
-  const char* const least = KeyEntryOf(level_, sorted.word[0]);
-  return least != nullptr ? least : KeyEntryOf(level_, sorted.word[1]);
-}
-
 const char* FullBlock::Greatest() const {
   return KeyEntryOf(level_, sorted.word[Block::kSlots - 1]);
+}
+
+bool IsWorthTesting(const Block& left, const Words& words, uint64_t blocks) {
+  constexpr uint64_t kAfterSoManyBlocks = 8;
+  if (left.has_labels()) {
+    return left.is_head() || blocks % kAfterSoManyBlocks == 0;
+  }
+  constexpr int kQuarter = Block::kSlots / 4;
+  for (int i = kQuarter; i < Block::kSlots - kQuarter; i += kQuarter + 1) {
+    const uint32_t ties = SlotsWithDisc(words, DiscOf(words.slot[i]));
+    if (__builtin_popcount(ties) > TieCost::kCollisionHeavy) return true;
+  }
+  return false;
 }
 
 bool IsReverse(const Ordering& ordering, const Block& block, uint64_t next,
@@ -261,28 +271,35 @@ bool AscendsBelowNext(const Visit& visit, int level, const Key& key) {
   return Ascends(level, sorted, Block::kSlots - 1, bound.sequence, key);
 }
 
-AppendPoint AppendPointOf(const Visit& visit, uint32_t disc) {
-  const uint64_t early = IsEmpty(visit.next)
-                             ? Scan().nearest(visit.words, 0).not_below
-                             : visit.words.slot[Block::kSlots / 2];
-  return {visit.next, disc, early};
-}
-
 const char* ScaleOfAppend(const Block& left, const AppendPoint& point) {
-  // The first head has no lower bound. That of a block that is not the last one
-  // may have little in common with what ascends there.
-  return IsEmpty(point.next) && left.lower_bound() != nullptr
+  // The lower bound of a block that is not the last one may have little in
+  // common with what ascends there.
+  if (!IsEmpty(point.next)) {
+    return KeyEntryOf(left.level(), point.words.slot[Block::kSlots / 2]);
+  }
+  // The first head has none.
+  return left.lower_bound() != nullptr
              ? left.lower_bound()
-             : KeyEntryOf(left.level(), point.early);
+             : KeyEntryOf(left.level(),
+                          Scan().nearest(point.words, 0).not_below);
 }
 
 uint64_t FillAppended(const Ordering& ordering, const Block& left,
                       const AppendPoint& point, const Key& key,
-                      const void* address, EncodingStore* encodings,
-                      Block* right) {
+                      const void* address, FullBlock* full,
+                      EncodingStore* encodings, Block* right) {
   Key fence;
-  const Key sample[] = {DecodeKey(ScaleOfAppend(left, point)), key};
-  NewBlockKeys plan{&key, 1, nullptr, sample, 2, true, false};
+  Key sample[Block::kSlots + 1];
+  int samples = 0;
+  if (full != nullptr) {
+    const int from = FirstToMove(left);
+    samples = Block::kSlots - from;
+    std::copy_n(full->KeysFrom(from), samples, sample);
+  } else {
+    sample[samples++] = DecodeKey(ScaleOfAppend(left, point));
+  }
+  sample[samples++] = key;
+  NewBlockKeys plan{&key, 1, nullptr, sample, samples, true, false};
   if (!IsEmpty(point.next)) {
     fence = DecodeKey(BlockOf(point.next)->lower_bound());
     plan.fence = &fence;
@@ -290,8 +307,9 @@ uint64_t FillAppended(const Ordering& ordering, const Block& left,
   right->SetFlag(Block::kLowerBoundUntied);
   right->SetLowerBound(key.entry);
   BlockPlan planned;
-  if (!Encode(ordering, plan, left.encoding(), point.next,
-              TieCost::kCollisionHeavy, encodings, &planned, right)) {
+  if ((left.has_labels() && full == nullptr) ||
+      !Encode(ordering, plan, left.encoding(), point.next,
+              TieCost::kWellSpread * samples, encodings, &planned, right)) {
     PlanLabels(1, plan.fence != nullptr, planned.discs);
     planned.fence_disc = kMaxDisc;
   }
@@ -362,7 +380,7 @@ void FillNewHead(const Ordering& ordering, FullBlock* full,
   head->SetLowerBound(right->lower_bound());
   BlockPlan planned;
   if (!Encode(ordering, plan, right->encoding(), kNoNext,
-              TieCost::kCollisionHeavy, encodings, &planned, head)) {
+              TieCost::kWellSpread * plan.samples, encodings, &planned, head)) {
     planned.fence_disc = kMaxDisc;
   }
   if (from > 0) {
@@ -372,16 +390,30 @@ void FillNewHead(const Ordering& ordering, FullBlock* full,
 }
 
 void FillRoot(const Ordering& ordering, Block* root, Block* child,
-              const char* low, const char* high, EncodingStore* encodings,
-              Block* grown) {
+              FullBlock* full, const char* low, const char* high,
+              EncodingStore* encodings, Block* grown) {
   const Key key = DecodeKey(child->lower_bound());
-  const Key sample[] = {DecodeKey(low), DecodeKey(high)};
-  const NewBlockKeys plan{&key, 1, nullptr, sample, 2, true, true};
+  Key two[2];
+  NewBlockKeys plan{&key, 1, nullptr, two, 2, true, true};
+  int most_comparisons = TieCost::kWorseThanLabels;
+  if (full != nullptr) {
+    const int from = FirstToMove(*root);
+    full->Order(ordering);
+    plan.sample = full->KeysFrom(from);
+    plan.samples = Block::kSlots - from;
+    // Where keys ascend, those to come lie beyond all of these.
+    if (ordering.CompareTied(full->Greatest(), key.entry) < 0) {
+      most_comparisons = TieCost::kWellSpread;
+    }
+  } else {
+    two[0] = DecodeKey(low);
+    two[1] = DecodeKey(high);
+  }
   grown->SetFlag(Block::kHead);
   grown->SetLowerBound(child->lower_bound());
   BlockPlan planned;
   if (!Encode(ordering, plan, child->encoding(), kNoNext,
-              TieCost::kCollisionHeavy, encodings, &planned, grown)) {
+              most_comparisons * plan.samples, encodings, &planned, grown)) {
     planned.discs[0] = kMaxDisc / 2;
   }
   grown->slots[0].Init(MakeWord(0, root));

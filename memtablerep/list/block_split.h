@@ -18,10 +18,9 @@ namespace fastskip {
 
 // What an append has seen of the full block that it goes right of.
 struct AppendPoint {
-  uint64_t next;   // of the block
-  uint32_t disc;   // of the new key, there
-  uint64_t early;  // a word of the block, well below the key: the way from
-                   // there to the key shows the scale
+  uint64_t next;       // of the block
+  uint32_t disc;       // of the new key, there
+  const Words& words;  // what the block held while `next` was that
 };
 
 // The words of a full block, sorted by discriminator, and on demand in true
@@ -80,9 +79,7 @@ class FullBlock {
   // not so.
   int EndOfAscent(const Visit& visit, const Key& key) const;
 
-  // The least and the greatest entry: they show the scale of the block.
-  // REQUIRES: Order, where collision_heavy()
-  const char* Least() const;
+  // The greatest entry. REQUIRES: Order, where collision_heavy()
   const char* Greatest() const;
 
   const Block& block() const { return block_; }
@@ -102,9 +99,6 @@ class FullBlock {
 // run that ascends there: then it is appended, and the block stays full.
 bool AscendsBelowNext(const Visit& visit, int level, const Key& key);
 
-// What an append of a key with `disc` needs of `visit`, of a full block.
-AppendPoint AppendPointOf(const Visit& visit, uint32_t disc);
-
 // The entry that, together with the new key, shows the scale of what is
 // appended to `left`.
 const char* ScaleOfAppend(const Block& left, const AppendPoint& point);
@@ -116,15 +110,22 @@ const char* ScaleOfAppend(const Block& left, const AppendPoint& point);
 bool IsReverse(const Ordering& ordering, const Block& block, uint64_t next,
                const char* least, const char* greatest);
 
+// Whether an append to `left`, a full block that holds `words`, is to look
+// whether digests tell apart what it holds: if many of them tie, and now and
+// then if they have labels. `blocks` is the number of blocks that were made.
+bool IsWorthTesting(const Block& left, const Words& words, uint64_t blocks);
+
 // Each of the functions below fills `right`, a new block whose level and
 // direction are set and that nobody else knows of, and gives it the neighbour
 // that its left one had.
 
-// For an append: `address` under `key` alone. Returns its word.
+// For an append: `address` under `key` alone. Returns its word. If `full`, the
+// words of `left` in order, is not null, these show whether digests will do; if
+// it is, labels follow labels, and digests follow digests.
 uint64_t FillAppended(const Ordering& ordering, const Block& left,
                       const AppendPoint& point, const Key& key,
-                      const void* address, EncodingStore* encodings,
-                      Block* right);
+                      const void* address, FullBlock* full,
+                      EncodingStore* encodings, Block* right);
 
 // For a split of `left`: the upper part of `full`, its words. Returns where
 // that part begins.
@@ -144,10 +145,11 @@ bool FillRightOfNewHead(const Ordering& ordering, const Block& head,
 void FillNewHead(const Ordering& ordering, FullBlock* full,
                  EncodingStore* encodings, Block* right, Block* head);
 
-// The first root above `root`, of which `child` was split off, in a range whose
-// scale the entries `low` and `high` show.
+// The first root above `root`, of which `child` was split off. If `full` is not
+// null, it has the words of a full block there, which show how keys are spread;
+// else the entries `low` and `high` show it.
 void FillRoot(const Ordering& ordering, Block* root, Block* child,
-              const char* low, const char* high, EncodingStore* encodings,
-              Block* grown);
+              FullBlock* full, const char* low, const char* high,
+              EncodingStore* encodings, Block* grown);
 
 }  // namespace fastskip

@@ -30,6 +30,14 @@ struct NewBlockKeys {
   bool open;  // the range may go on beyond the sample: leave room for that
   bool head;  // the block is the leftmost of its level: leave room below
 
+  // The number of keys that show whether an encoding tells those to come apart:
+  // the words, or where there is at most one, the sample. Two keys show
+  // nothing.
+  int tested() const {
+    if (count > 1) return count;
+    return samples > 2 ? samples : 0;
+  }
+
   // The key that is to hold the prefix, where that is the block's own: the
   // lower bound, or in a fresh head, which has none, the fence.
   const Key& holder() const { return count > 0 ? words[0] : *fence; }

@@ -45,6 +45,7 @@ class EncodingStore {
   // A block has been made.
   void NoteBlock() { blocks_.Add(1); }
 
+  uint64_t blocks() const { return blocks_.Load(); }
   uint64_t kept() const { return kept_.Load(); }
 
  private:

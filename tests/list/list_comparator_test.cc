@@ -81,21 +81,22 @@ TEST(ListComparatorTest, ReverseOrderComparesAsFewKeys) {
 }
 
 // Files of 300 directories, whose names share more bytes than a digest holds:
-// in a block that spans several, all files of one tie. Such blocks get labels,
-// for a binary search; of 60 seeds all made fewer than 27 comparisons, and with
-// labels from sixteen comparisons on, none fewer than 33.
+// in a block that spans several, all files of one tie.
+ShapedKey FileOfManyDirectories(Random& random, uint64_t i, uint64_t) {
+  const uint64_t directory = random.Uniform(300);
+  const std::string group = std::to_string(directory % 17 * 7919);
+  const std::string name = std::to_string(directory * 104729);
+  return {group + "/share/of/the/system/" + name + "/and/more/that/is/common/" +
+              std::to_string(random()),
+          i + 1};
+}
+
+// Such blocks get labels, for a binary search; of 60 seeds all made fewer than
+// 27 comparisons, and with labels from sixteen comparisons on, none fewer than
+// 33.
 TEST(ListComparatorTest, KeysThatNoDigestResolvesAreSearchedByLabels) {
-  const double comparisons = ComparisonsOf(
-      CompareBytes, 20000,
-      [](Random& random, uint64_t i, uint64_t) -> ShapedKey {
-        const uint64_t directory = random.Uniform(300);
-        const std::string group = std::to_string(directory % 17 * 7919);
-        const std::string name = std::to_string(directory * 104729);
-        return {group + "/share/of/the/system/" + name +
-                    "/and/more/that/is/common/" + std::to_string(random()),
-                i + 1};
-      },
-      10000);
+  const double comparisons =
+      ComparisonsOf(CompareBytes, 20000, FileOfManyDirectories, 10000);
   std::printf("%.1f comparisons\n", comparisons);
   EXPECT_LT(comparisons, 30);
 }

@@ -4,6 +4,7 @@
 //
 // One thread, in which there are no races.
 // Sanitizers: address
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <string>
@@ -117,6 +118,51 @@ TEST(ListComparisonsTest, NumbersOfAnyLengthCompareFewKeys) {
     EXPECT_LT(TestComparator::calls() - before, 3 * kEntries)
         << digits << " digits";
   }
+}
+
+// File paths that are written in their order. What those of a block have in
+// common exceeds a digest, so they tie. The block behind it gets labels: a
+// lookup makes a binary search there, and a step compares nothing.
+TEST(ListComparisonsTest, SortedKeysThatNoDigestResolvesCompareFewKeys) {
+  constexpr uint64_t kEntries = 20000 / kSlowdown;
+  ListFixture fixture(CompareBytes, KnownOrder::kUnknown);
+  Random random = MakeRandom();
+  std::vector<std::string> keys;
+  for (uint64_t i = 0; i < kEntries; ++i) {
+    const uint64_t directory = random.Uniform(300);
+    keys.push_back(std::to_string(directory % 17 * 7919) +
+                   "/share/of/the/system/" +
+                   std::to_string(directory * 104729) +
+                   "/and/more/that/is/common/" + std::to_string(random()));
+  }
+  std::sort(keys.begin(), keys.end());
+  const auto mean_since = [&](uint64_t calls) {
+    return static_cast<double>(TestComparator::calls() - calls) /
+           static_cast<double>(kEntries);
+  };
+  uint64_t calls = TestComparator::calls();
+  std::vector<const char*> entries;
+  for (uint64_t i = 0; i < kEntries; ++i) {
+    entries.push_back(fixture.Copy(EncodeEntry(keys[i], i + 1, 1)));
+    ASSERT_TRUE(fixture.list.Insert(entries.back()));
+  }
+  const double inserts = mean_since(calls);
+  calls = TestComparator::calls();
+  for (const char* entry : entries) {
+    ASSERT_EQ(entry, fixture.list.FindGreaterOrEqual(entry));
+  }
+  const double finds = mean_since(calls);
+  calls = TestComparator::calls();
+  BlockSkipList::Iterator it(&fixture.list);
+  for (it.SeekToFirst(); it.Valid(); it.Next()) continue;
+  const double steps = mean_since(calls);
+  std::printf("comparisons: insert %.1f, find %.1f, next %.1f\n", inserts,
+              finds, steps);
+  EXPECT_EQ("", fixture.list.TEST_Validate());
+  // Without labels 67, 128 and 11.
+  EXPECT_LT(inserts, 25);
+  EXPECT_LT(finds, 35);
+  EXPECT_LT(steps, 2);
 }
 
 }  // namespace

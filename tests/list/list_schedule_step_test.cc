@@ -230,6 +230,8 @@ TEST_P(BytewiseScheduleTest, AppendersWithFingers) {
 TEST_P(BytewiseScheduleTest, AppendsBehindAFinger) {
   RunAll(Plain("AppendsBehindAFinger", FullLeaves(1),
                {"g900 g901 g902 g903 g904", "i850 i851 i852 i910"}));
+  RunAll(Plain("AppendsBehindAFingerInTheHead", {},
+               {"g100 g110 g120 g130 g140 g150", "i105 i115 i125"}));
   RunAll(Plain("AppendsBehindTwoFingers", {},
                {"g100 g110 g120 g130 g140", "g105 g115 g135 g155"}));
   RunAll(Plain("AppendsBelowAParent", FullLeaves(kSlots - 1),

@@ -89,6 +89,11 @@ class ListSplitTest : public ::testing::Test {
     return probe;
   }
 
+  static AppendPoint PointOf(const Probe& probe) {
+    const auto& seen = probe.visit();
+    return {seen.next, probe.DiscForInsert(), seen.words};
+  }
+
   // That `right` holds the entries from `from` on, and has the neighbour of
   // left_.
   void ExpectUpperPart(const Block& right, int from) {
@@ -280,9 +285,10 @@ TEST_F(ListSplitTest, AnAppendStartsABlockOfItsOwn) {
       store_.Add(Numbered("user", 10 * kSlots + 10), 5000);
   const Key key = DecodeKey(entry);
   const Probe probe = Visit(key);
-  const AppendPoint point = AppendPointOf(probe.visit(), probe.DiscForInsert());
-  const uint64_t word =
-      FillAppended(ordering_, left_, point, key, entry, &encodings_, &right_);
+  const AppendPoint point = PointOf(probe);
+  EXPECT_FALSE(IsWorthTesting(left_, point.words, 8));
+  const uint64_t word = FillAppended(ordering_, left_, point, key, entry,
+                                     nullptr, &encodings_, &right_);
   EXPECT_EQ(entry, EntryOf(word));
   EXPECT_EQ(word, right_.slots[0].LoadAcquire());
   EXPECT_EQ(entry, right_.lower_bound());
@@ -291,6 +297,70 @@ TEST_F(ListSplitTest, AnAppendStartsABlockOfItsOwn) {
   for (int i = 1; i < kSlots; ++i) {
     EXPECT_EQ(kNoNext, right_.slots[i].LoadAcquire());
   }
+}
+
+TEST_F(ListSplitTest, AnAppendBesideTiesGetsDigestsThatResolveThem) {
+  Fill(Table("user", kSlots), "", kSlots, false);
+  const char* const entry =
+      store_.Add(Numbered("user", 10 * kSlots + 10), 5000);
+  const Key key = DecodeKey(entry);
+  const Probe probe = Visit(key);
+  const AppendPoint point = PointOf(probe);
+  EXPECT_TRUE(IsWorthTesting(left_, point.words, 1));
+  FullBlock full(ordering_, left_, point.words);
+  full.Order(ordering_);
+  FillAppended(ordering_, left_, point, key, entry, &full, &encodings_,
+               &right_);
+  ASSERT_FALSE(right_.has_labels());
+  EXPECT_NE(&encoding_, right_.encoding());
+}
+
+// Four files to a directory, whose name is longer than a digest.
+TEST_F(ListSplitTest, AnAppendBesideKeysThatNoDigestResolvesGetsLabels) {
+  std::vector<std::string> keys;
+  for (int i = 0; i <= kSlots; ++i) {
+    std::string name;
+    for (int letter = 0; letter < 40; ++letter) {
+      name += static_cast<char>('a' + (i / 4 * 7 + letter * 5) % 26);
+    }
+    keys.push_back(Numbered("dir", i / 4) + name + Numbered("/", i));
+  }
+  const std::string last = keys.back();
+  keys.pop_back();
+  Fill(keys, "", kSlots, false);
+  const char* const entry = store_.Add(last, 5000);
+  const Key key = DecodeKey(entry);
+  const Probe probe = Visit(key);
+  const AppendPoint point = PointOf(probe);
+  FullBlock full(ordering_, left_, point.words);
+  full.Order(ordering_);
+  const uint64_t word = FillAppended(ordering_, left_, point, key, entry, &full,
+                                     &encodings_, &right_);
+  EXPECT_TRUE(right_.has_labels());
+  EXPECT_LT(DiscOf(word), kMaxDisc / 2);  // others will go behind it
+}
+
+TEST_F(ListSplitTest, LabelsFollowLabelsUntilTheyAreTested) {
+  Fill(Table("user", kSlots));
+  left_.SetEncoding(nullptr, Cut());
+  const char* const entry =
+      store_.Add(Numbered("user", 10 * kSlots + 10), 5000);
+  const Key key = DecodeKey(entry);
+  const Probe probe = Visit(key);
+  const AppendPoint point = PointOf(probe);
+  EXPECT_FALSE(IsWorthTesting(left_, point.words, 7));
+  EXPECT_TRUE(IsWorthTesting(left_, point.words, 8));
+  FillAppended(ordering_, left_, point, key, entry, nullptr, &encodings_,
+               &right_);
+  EXPECT_TRUE(right_.has_labels());
+  FullBlock full(ordering_, left_, point.words);
+  full.Order(ordering_);
+  Block tested(0);
+  FillAppended(ordering_, left_, point, key, entry, &full, &encodings_,
+               &tested);
+  EXPECT_FALSE(tested.has_labels());
+  left_.SetFlag(Block::kHead);
+  EXPECT_TRUE(IsWorthTesting(left_, point.words, 7));
 }
 
 TEST_F(ListSplitTest, AReplacedHeadLeavesRoomBelow) {
