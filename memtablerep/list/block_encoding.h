@@ -181,7 +181,8 @@ class TieCost {
   // Mean comparisons of a search. From here on a block is collision-heavy: it
   // pays to look for better discriminators.
   static constexpr int kCollisionHeavy = 4;
-  // A new block's own discriminators are to be better than that.
+  // A new block's own discriminators are to be better than that; those of a
+  // block that is born empty, for the keys of the full one beside it.
   static constexpr int kWellSpread = kCollisionHeavy / 2;
   // From here on a search by labels, of four or five comparisons, is cheaper. A
   // new block is half full: what ties now doubles before it is split again.

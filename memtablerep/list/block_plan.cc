@@ -198,7 +198,7 @@ bool PlanCut(const NewBlockKeys& keys, const Encoding& encoding,
   const BlockDigests digests(keys, encoding);
   if (!digests.Ascend()) return false;
   digests.Apply(digests.BetweenBounds(), plan);
-  if (keys.tested() > keys.count) plan->cost = digests.CostOfSample(plan->cut);
+  if (keys.tests_sample()) plan->cost = digests.CostOfSample(plan->cut);
   if (keys.open || keys.count < 2 || IsWellSpread(keys, *plan)) return true;
   // The fence lies so far away that the keys tie, as at the end of a table.
   for (const Cut& cut :

@@ -17,7 +17,7 @@ struct BlockPlan {
   Cut cut;
   uint32_t discs[kBlockSlots];  // of the words
   uint32_t fence_disc = kMaxDisc;
-  int cost = 0;  // TieCost of the words; of the sample where that is tested
+  int cost = 0;  // TieCost of the words, or of the sample if that is tested
 };
 
 // Cuts the digests of `encoding` for the block. False when they decrease along

@@ -123,6 +123,14 @@ bool FillRight(const Ordering& ordering, const Block& left, FullBlock* full,
 // The leftmost child of an index level never leaves its head.
 int FirstToMove(const Block& head) { return head.level() == 0 ? 0 : 1; }
 
+// Copies the keys of `full`, a block beside `left` or that itself, which are in
+// order, and returns how many. Leaves out one that may be the leftmost child.
+int CopyKeys(const Block& left, FullBlock* full, Key* to) {
+  const int from = FirstToMove(left);
+  std::copy_n(full->KeysFrom(from), Block::kSlots - from, to);
+  return Block::kSlots - from;
+}
+
 }  // namespace
 
 // --- FullBlock --------------------------------------------------------------
@@ -240,14 +248,20 @@ const char* FullBlock::Greatest() const {
 }
 
 bool IsWorthTesting(const Block& left, const Words& words, uint64_t blocks) {
-  constexpr uint64_t kAfterSoManyBlocks = 8;
-  if (left.has_labels()) {
-    return left.is_head() || blocks % kAfterSoManyBlocks == 0;
-  }
+  constexpr uint64_t kBlocksPerTest = 8;
+  if (left.has_labels()) return left.is_head() || blocks % kBlocksPerTest == 0;
   constexpr int kQuarter = Block::kSlots / 4;
   for (int i = kQuarter; i < Block::kSlots - kQuarter; i += kQuarter + 1) {
     const uint32_t ties = SlotsWithDisc(words, DiscOf(words.slot[i]));
-    if (__builtin_popcount(ties) > TieCost::kCollisionHeavy) return true;
+    if (__builtin_popcount(ties) <= TieCost::kCollisionHeavy) continue;
+    // Versions of one key tie whatever is tested.
+    const uint64_t first = words.slot[__builtin_ctz(ties)];
+    const uint64_t last = words.slot[31 - __builtin_clz(ties)];
+    const char* const entry = KeyEntryOf(left.level(), first);
+    if (entry == nullptr ||
+        !IsVersionOf(left.level(), last, DecodeKey(entry))) {
+      return true;
+    }
   }
   return false;
 }
@@ -292,9 +306,7 @@ uint64_t FillAppended(const Ordering& ordering, const Block& left,
   Key sample[Block::kSlots + 1];
   int samples = 0;
   if (full != nullptr) {
-    const int from = FirstToMove(left);
-    samples = Block::kSlots - from;
-    std::copy_n(full->KeysFrom(from), samples, sample);
+    samples = CopyKeys(left, full, sample);
   } else {
     sample[samples++] = DecodeKey(ScaleOfAppend(left, point));
   }
@@ -393,27 +405,27 @@ void FillRoot(const Ordering& ordering, Block* root, Block* child,
               FullBlock* full, const char* low, const char* high,
               EncodingStore* encodings, Block* grown) {
   const Key key = DecodeKey(child->lower_bound());
-  Key two[2];
-  NewBlockKeys plan{&key, 1, nullptr, two, 2, true, true};
+  Key sample[Block::kSlots + 1];
+  int samples = 0;
   int most_comparisons = TieCost::kWorseThanLabels;
   if (full != nullptr) {
-    const int from = FirstToMove(*root);
     full->Order(ordering);
-    plan.sample = full->KeysFrom(from);
-    plan.samples = Block::kSlots - from;
+    samples = CopyKeys(*root, full, sample);
     // Where keys ascend, those to come lie beyond all of these.
     if (ordering.CompareTied(full->Greatest(), key.entry) < 0) {
+      sample[samples++] = key;
       most_comparisons = TieCost::kWellSpread;
     }
   } else {
-    two[0] = DecodeKey(low);
-    two[1] = DecodeKey(high);
+    sample[samples++] = DecodeKey(low);
+    sample[samples++] = DecodeKey(high);
   }
+  const NewBlockKeys plan{&key, 1, nullptr, sample, samples, true, true};
   grown->SetFlag(Block::kHead);
   grown->SetLowerBound(child->lower_bound());
   BlockPlan planned;
   if (!Encode(ordering, plan, child->encoding(), kNoNext,
-              most_comparisons * plan.samples, encodings, &planned, grown)) {
+              most_comparisons * samples, encodings, &planned, grown)) {
     planned.discs[0] = kMaxDisc / 2;
   }
   grown->slots[0].Init(MakeWord(0, root));

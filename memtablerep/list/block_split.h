@@ -111,8 +111,9 @@ bool IsReverse(const Ordering& ordering, const Block& block, uint64_t next,
                const char* least, const char* greatest);
 
 // Whether an append to `left`, a full block that holds `words`, is to look
-// whether digests tell apart what it holds: if many of them tie, and now and
-// then if they have labels. `blocks` is the number of blocks that were made.
+// whether digests tell apart what it holds: if many of them tie that are no
+// versions of one key, and now and then if they have labels. `blocks` is the
+// number of blocks that the list has made.
 bool IsWorthTesting(const Block& left, const Words& words, uint64_t blocks);
 
 // Each of the functions below fills `right`, a new block whose level and

@@ -30,12 +30,13 @@ struct NewBlockKeys {
   bool open;  // the range may go on beyond the sample: leave room for that
   bool head;  // the block is the leftmost of its level: leave room below
 
-  // The number of keys that show whether an encoding tells those to come apart:
-  // the words, or where there is at most one, the sample. Two keys show
-  // nothing.
+  // Where there is one word at most, the sample shows whether an encoding tells
+  // apart the keys to come. Two keys, which only show the scale, do not.
+  bool tests_sample() const { return count < 2 && samples > 2; }
+  // The number of keys that show it, words or sample; 0 where none do.
   int tested() const {
-    if (count > 1) return count;
-    return samples > 2 ? samples : 0;
+    if (tests_sample()) return samples;
+    return count > 1 ? count : 0;
   }
 
   // The key that is to hold the prefix, where that is the block's own: the

@@ -165,6 +165,31 @@ TEST(ListComparisonsTest, SortedKeysThatNoDigestResolvesCompareFewKeys) {
   EXPECT_LT(steps, 2);
 }
 
+// A second table begins behind the first block: the root is planned for what
+// goes on there, not only for what that block holds.
+TEST(ListComparisonsTest, ARootDistinguishesWhatFollowsTheFirstBlock) {
+  ListFixture fixture(CompareBytes, KnownOrder::kUnknown);
+  std::vector<const char*> entries;
+  const auto insert = [&](const char* table, int count) {
+    for (int i = 0; i < count; ++i) {
+      char key[16];
+      std::snprintf(key, sizeof(key), "%s/%08d", table, i);
+      entries.push_back(fixture.Copy(EncodeEntry(key, entries.size() + 1, 1)));
+      ASSERT_TRUE(fixture.list.Insert(entries.back()));
+    }
+  };
+  insert("a", Block::kSlots);
+  insert("b", 26 * Block::kSlots);
+  const uint64_t before = TestComparator::calls();
+  for (const char* entry : entries) {
+    ASSERT_EQ(entry, fixture.list.FindGreaterOrEqual(entry));
+  }
+  const double finds = static_cast<double>(TestComparator::calls() - before) /
+                       static_cast<double>(entries.size());
+  std::printf("%.1f comparisons\n", finds);
+  EXPECT_LT(finds, 15);  // 50 where all children of the root tie
+}
+
 }  // namespace
 }  // namespace test
 }  // namespace fastskip

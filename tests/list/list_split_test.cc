@@ -340,6 +340,16 @@ TEST_F(ListSplitTest, AnAppendBesideKeysThatNoDigestResolvesGetsLabels) {
   EXPECT_LT(DiscOf(word), kMaxDisc / 2);  // others will go behind it
 }
 
+TEST_F(ListSplitTest, AnAppendBesideVersionsOfOneKeyTestsNothing) {
+  tells_versions_ = false;
+  std::vector<std::string> keys(kSlots, "user");
+  keys[0] = "a";
+  Fill(keys);
+  const Key key = DecodeKey(store_.Add("zebra", 5000));
+  const Probe probe = Visit(key);
+  EXPECT_FALSE(IsWorthTesting(left_, PointOf(probe).words, 8));
+}
+
 TEST_F(ListSplitTest, LabelsFollowLabelsUntilTheyAreTested) {
   Fill(Table("user", kSlots));
   left_.SetEncoding(nullptr, Cut());
