@@ -280,6 +280,14 @@ step_in-tree-cmake() {
 # This machine's release of Debian, such as "bookworm".
 own_suite() { sed -n 's/^VERSION_CODENAME=//p' /etc/os-release; }
 
+# For steps that make a chroot: where this is one, says so and returns
+# STEP_SKIPPED.
+skip_in_chroot() {
+  [ -n "${FASTSKIP_CHROOT-}" ] || return 0
+  say "skipped: this is a chroot already."
+  return "$STEP_SKIPPED"
+}
+
 # aarch64_tests <name> <cmake argument...>: as cmake_tests, for 64-bit ARM.
 aarch64_tests() {
   local sysroot
@@ -293,10 +301,7 @@ aarch64_tests() {
 
 step_aarch64() { aarch64_tests aarch64; }
 step_aarch64-list() {
-  if [ -n "${FASTSKIP_CHROOT-}" ]; then
-    say "skipped: this is a chroot already."
-    return "$STEP_SKIPPED"
-  fi
+  skip_in_chroot || return
   aarch64_tests aarch64-list -DFASTSKIP_TEST_LABELS=list
 }
 
@@ -327,10 +332,7 @@ step_debs() {
 }
 
 step_debian13() {
-  if [ -n "${FASTSKIP_CHROOT-}" ]; then
-    say "skipped: this is a chroot already."
-    return "$STEP_SKIPPED"
-  fi
+  skip_in_chroot || return
   "$FASTSKIP_ROOT/tests/debian.sh" trixie tests/run.sh --only core --only debs
 }
 

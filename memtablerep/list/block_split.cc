@@ -123,10 +123,11 @@ bool FillRight(const Ordering& ordering, const Block& left, FullBlock* full,
 // The leftmost child of an index level never leaves its head.
 int FirstToMove(const Block& head) { return head.level() == 0 ? 0 : 1; }
 
-// Copies the keys of `full`, a block beside `left` or that itself, which are in
-// order, and returns how many. Leaves out one that may be the leftmost child.
-int CopyKeys(const Block& left, FullBlock* full, Key* to) {
-  const int from = FirstToMove(left);
+// Copies the keys of `full`, whose words are in order, and returns their
+// number. Above level 0 it leaves out the first, which in a head is that of the
+// leftmost child.
+int CopyKeys(FullBlock* full, Key* to) {
+  const int from = FirstToMove(full->block());
   std::copy_n(full->KeysFrom(from), Block::kSlots - from, to);
   return Block::kSlots - from;
 }
@@ -306,7 +307,7 @@ uint64_t FillAppended(const Ordering& ordering, const Block& left,
   Key sample[Block::kSlots + 1];
   int samples = 0;
   if (full != nullptr) {
-    samples = CopyKeys(left, full, sample);
+    samples = CopyKeys(full, sample);
   } else {
     sample[samples++] = DecodeKey(ScaleOfAppend(left, point));
   }
@@ -410,7 +411,7 @@ void FillRoot(const Ordering& ordering, Block* root, Block* child,
   int most_comparisons = TieCost::kWorseThanLabels;
   if (full != nullptr) {
     full->Order(ordering);
-    samples = CopyKeys(*root, full, sample);
+    samples = CopyKeys(full, sample);
     // Where keys ascend, those to come lie beyond all of these.
     if (ordering.CompareTied(full->Greatest(), key.entry) < 0) {
       sample[samples++] = key;

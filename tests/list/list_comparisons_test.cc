@@ -24,6 +24,13 @@ constexpr double kPerInsert = 1.5;
 constexpr double kPerLookup = 1.5;
 constexpr double kPerStep = 3;
 
+// The comparator's calls since there were `before` of them, for each of so many
+// operations.
+double MeanCallsSince(uint64_t before, uint64_t operations) {
+  return static_cast<double>(TestComparator::calls() - before) /
+         static_cast<double>(operations);
+}
+
 class ListLogarithmTest : public ::testing::TestWithParam<Mode> {};
 INSTANTIATE_TEST_SUITE_P(All, ListLogarithmTest,
                          ::testing::ValuesIn(AllModes()),
@@ -43,31 +50,27 @@ TEST_P(ListLogarithmTest, ComparesLogarithmically) {
       ASSERT_TRUE(fixture.list.Insert(entries.back()));
     }
     const double log = std::log2(static_cast<double>(count));
-    const auto mean_since = [&](uint64_t calls) {
-      return static_cast<double>(TestComparator::calls() - calls) /
-             static_cast<double>(count);
-    };
-    const double inserts = mean_since(before_fill);
+    const double inserts = MeanCallsSince(before_fill, count);
     uint64_t calls = TestComparator::calls();
     for (const char* entry : entries) {
       ASSERT_TRUE(fixture.list.Contains(entry));
     }
-    const double contains = mean_since(calls);
+    const double contains = MeanCallsSince(calls, count);
     calls = TestComparator::calls();
     for (const char* entry : entries) {
       ASSERT_EQ(entry, fixture.list.FindGreaterOrEqual(entry));
     }
-    const double finds = mean_since(calls);
+    const double finds = MeanCallsSince(calls, count);
     calls = TestComparator::calls();
     BlockSkipList::Iterator it(&fixture.list);
     uint64_t seen = 0;
     for (it.SeekToFirst(); it.Valid(); it.Next()) ++seen;
     ASSERT_EQ(count, seen);
-    const double steps = mean_since(calls);
+    const double steps = MeanCallsSince(calls, count);
     calls = TestComparator::calls();
     for (it.SeekToLast(); it.Valid(); it.Prev()) --seen;
     ASSERT_EQ(0u, seen);
-    const double back_steps = mean_since(calls);
+    const double back_steps = MeanCallsSince(calls, count);
     std::printf(
         "%s, %llu entries: comparisons per insert %.1f, contains %.1f, "
         "find %.1f, next %.1f, prev %.1f\n",
@@ -98,9 +101,7 @@ TEST(ListComparisonsTest, TablesThatNearlyAscendCompareFewKeys) {
                   BigEndian(row / kWindow * kWindow + row * 5 % kWindow, 8));
     }
   }
-  const double comparisons =
-      static_cast<double>(TestComparator::calls() - before) /
-      static_cast<double>(kRows * kTables);
+  const double comparisons = MeanCallsSince(before, kRows * kTables);
   std::printf("%.1f comparisons\n", comparisons);
   EXPECT_LT(comparisons, 18);
 }
@@ -136,26 +137,22 @@ TEST(ListComparisonsTest, SortedKeysThatNoDigestResolvesCompareFewKeys) {
                    "/and/more/that/is/common/" + std::to_string(random()));
   }
   std::sort(keys.begin(), keys.end());
-  const auto mean_since = [&](uint64_t calls) {
-    return static_cast<double>(TestComparator::calls() - calls) /
-           static_cast<double>(kEntries);
-  };
   uint64_t calls = TestComparator::calls();
   std::vector<const char*> entries;
   for (uint64_t i = 0; i < kEntries; ++i) {
     entries.push_back(fixture.Copy(EncodeEntry(keys[i], i + 1, 1)));
     ASSERT_TRUE(fixture.list.Insert(entries.back()));
   }
-  const double inserts = mean_since(calls);
+  const double inserts = MeanCallsSince(calls, kEntries);
   calls = TestComparator::calls();
   for (const char* entry : entries) {
     ASSERT_EQ(entry, fixture.list.FindGreaterOrEqual(entry));
   }
-  const double finds = mean_since(calls);
+  const double finds = MeanCallsSince(calls, kEntries);
   calls = TestComparator::calls();
   BlockSkipList::Iterator it(&fixture.list);
   for (it.SeekToFirst(); it.Valid(); it.Next()) continue;
-  const double steps = mean_since(calls);
+  const double steps = MeanCallsSince(calls, kEntries);
   std::printf("comparisons: insert %.1f, find %.1f, next %.1f\n", inserts,
               finds, steps);
   EXPECT_EQ("", fixture.list.TEST_Validate());
@@ -184,8 +181,7 @@ TEST(ListComparisonsTest, ARootDistinguishesWhatFollowsTheFirstBlock) {
   for (const char* entry : entries) {
     ASSERT_EQ(entry, fixture.list.FindGreaterOrEqual(entry));
   }
-  const double finds = static_cast<double>(TestComparator::calls() - before) /
-                       static_cast<double>(entries.size());
+  const double finds = MeanCallsSince(before, entries.size());
   std::printf("%.1f comparisons\n", finds);
   EXPECT_LT(finds, 15);  // 50 where all children of the root tie
 }

@@ -89,9 +89,36 @@ class ListSplitTest : public ::testing::Test {
     return probe;
   }
 
-  static AppendPoint PointOf(const Probe& probe) {
-    const auto& seen = probe.visit();
-    return {seen.next, probe.DiscForInsert(), seen.words};
+  // An append of `user_key` to left_, as far as it has looked.
+  struct PendingAppend {
+    PendingAppend(ListSplitTest* test, const std::string& user_key)
+        : entry(test->store_.Add(user_key, 5000)),
+          key(DecodeKey(entry)),
+          probe(test->Visit(key)),
+          point{probe.next(), probe.DiscForInsert(), probe.visit().words} {}
+    PendingAppend(const PendingAppend&) = delete;
+    PendingAppend& operator=(const PendingAppend&) = delete;
+
+    const char* const entry;
+    const Key key;
+    const Probe probe;
+    const AppendPoint point;
+  };
+
+  // Fills `right` for it, and returns its word.
+  uint64_t FillUntested(const PendingAppend& append, Block* right) {
+    return FillAppended(ordering_, left_, append.point, append.key,
+                        append.entry, nullptr, &encodings_, right);
+  }
+  // The same, tested on what left_ holds.
+  uint64_t FillTested(const PendingAppend& append, Block* right) {
+    FullBlock full(ordering_, left_, append.point.words);
+    full.Order(ordering_);
+    return FillAppended(ordering_, left_, append.point, append.key,
+                        append.entry, &full, &encodings_, right);
+  }
+  static std::string BehindTable(const std::string& prefix) {
+    return Numbered(prefix, 10 * kSlots + 10);
   }
 
   // That `right` holds the entries from `from` on, and has the neighbour of
@@ -281,19 +308,14 @@ TEST_F(ListSplitTest, ARunThatAscendsKeepsTheBlock) {
 
 TEST_F(ListSplitTest, AnAppendStartsABlockOfItsOwn) {
   Fill(Table("user", kSlots));
-  const char* const entry =
-      store_.Add(Numbered("user", 10 * kSlots + 10), 5000);
-  const Key key = DecodeKey(entry);
-  const Probe probe = Visit(key);
-  const AppendPoint point = PointOf(probe);
-  EXPECT_FALSE(IsWorthTesting(left_, point.words, 8));
-  const uint64_t word = FillAppended(ordering_, left_, point, key, entry,
-                                     nullptr, &encodings_, &right_);
-  EXPECT_EQ(entry, EntryOf(word));
+  const PendingAppend append(this, BehindTable("user"));
+  EXPECT_FALSE(IsWorthTesting(left_, append.point.words, 8));
+  const uint64_t word = FillUntested(append, &right_);
+  EXPECT_EQ(append.entry, EntryOf(word));
   EXPECT_EQ(word, right_.slots[0].LoadAcquire());
-  EXPECT_EQ(entry, right_.lower_bound());
+  EXPECT_EQ(append.entry, right_.lower_bound());
   EXPECT_EQ(kNoNext, right_.next.LoadAcquire());
-  EXPECT_EQ(DiscOf(word), DiscOfKey(right_, key));
+  EXPECT_EQ(DiscOf(word), DiscOfKey(right_, append.key));
   for (int i = 1; i < kSlots; ++i) {
     EXPECT_EQ(kNoNext, right_.slots[i].LoadAcquire());
   }
@@ -301,16 +323,9 @@ TEST_F(ListSplitTest, AnAppendStartsABlockOfItsOwn) {
 
 TEST_F(ListSplitTest, AnAppendBesideTiesGetsDigestsThatResolveThem) {
   Fill(Table("user", kSlots), "", kSlots, false);
-  const char* const entry =
-      store_.Add(Numbered("user", 10 * kSlots + 10), 5000);
-  const Key key = DecodeKey(entry);
-  const Probe probe = Visit(key);
-  const AppendPoint point = PointOf(probe);
-  EXPECT_TRUE(IsWorthTesting(left_, point.words, 1));
-  FullBlock full(ordering_, left_, point.words);
-  full.Order(ordering_);
-  FillAppended(ordering_, left_, point, key, entry, &full, &encodings_,
-               &right_);
+  const PendingAppend append(this, BehindTable("user"));
+  EXPECT_TRUE(IsWorthTesting(left_, append.point.words, 1));
+  FillTested(append, &right_);
   ASSERT_FALSE(right_.has_labels());
   EXPECT_NE(&encoding_, right_.encoding());
 }
@@ -328,14 +343,8 @@ TEST_F(ListSplitTest, AnAppendBesideKeysThatNoDigestResolvesGetsLabels) {
   const std::string last = keys.back();
   keys.pop_back();
   Fill(keys, "", kSlots, false);
-  const char* const entry = store_.Add(last, 5000);
-  const Key key = DecodeKey(entry);
-  const Probe probe = Visit(key);
-  const AppendPoint point = PointOf(probe);
-  FullBlock full(ordering_, left_, point.words);
-  full.Order(ordering_);
-  const uint64_t word = FillAppended(ordering_, left_, point, key, entry, &full,
-                                     &encodings_, &right_);
+  const PendingAppend append(this, last);
+  const uint64_t word = FillTested(append, &right_);
   EXPECT_TRUE(right_.has_labels());
   EXPECT_LT(DiscOf(word), kMaxDisc / 2);  // others will go behind it
 }
@@ -345,32 +354,23 @@ TEST_F(ListSplitTest, AnAppendBesideVersionsOfOneKeyTestsNothing) {
   std::vector<std::string> keys(kSlots, "user");
   keys[0] = "a";
   Fill(keys);
-  const Key key = DecodeKey(store_.Add("zebra", 5000));
-  const Probe probe = Visit(key);
-  EXPECT_FALSE(IsWorthTesting(left_, PointOf(probe).words, 8));
+  const PendingAppend append(this, "zebra");
+  EXPECT_FALSE(IsWorthTesting(left_, append.point.words, 8));
 }
 
 TEST_F(ListSplitTest, LabelsFollowLabelsUntilTheyAreTested) {
   Fill(Table("user", kSlots));
   left_.SetEncoding(nullptr, Cut());
-  const char* const entry =
-      store_.Add(Numbered("user", 10 * kSlots + 10), 5000);
-  const Key key = DecodeKey(entry);
-  const Probe probe = Visit(key);
-  const AppendPoint point = PointOf(probe);
-  EXPECT_FALSE(IsWorthTesting(left_, point.words, 7));
-  EXPECT_TRUE(IsWorthTesting(left_, point.words, 8));
-  FillAppended(ordering_, left_, point, key, entry, nullptr, &encodings_,
-               &right_);
+  const PendingAppend append(this, BehindTable("user"));
+  EXPECT_FALSE(IsWorthTesting(left_, append.point.words, 7));
+  EXPECT_TRUE(IsWorthTesting(left_, append.point.words, 8));
+  FillUntested(append, &right_);
   EXPECT_TRUE(right_.has_labels());
-  FullBlock full(ordering_, left_, point.words);
-  full.Order(ordering_);
   Block tested(0);
-  FillAppended(ordering_, left_, point, key, entry, &full, &encodings_,
-               &tested);
+  FillTested(append, &tested);
   EXPECT_FALSE(tested.has_labels());
   left_.SetFlag(Block::kHead);
-  EXPECT_TRUE(IsWorthTesting(left_, point.words, 7));
+  EXPECT_TRUE(IsWorthTesting(left_, append.point.words, 7));
 }
 
 TEST_F(ListSplitTest, AReplacedHeadLeavesRoomBelow) {
