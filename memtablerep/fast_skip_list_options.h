@@ -35,7 +35,7 @@ struct FastSkipListOptions {
     // comparator whatever it places by them. It recognises
     // BytewiseComparator() and ReverseBytewiseComparator() and leaves the
     // checks out: always inside RocksDB's source tree, elsewhere with a shared
-    // librocksdb of the version that it was compiled for.
+    // librocksdb of the version that it was compiled for, 7.8 to 11.9.
     kAuto,
     // "bytewise". User keys order as BytewiseComparator() orders them; the
     // checks are left out. DB::Open refuses any other comparator.

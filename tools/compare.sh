@@ -50,8 +50,9 @@ What to run:
                      times the memtables by themselves (none)
   --bench-out-of-tree=FILE
                      a memtable_bench_out_of_tree, built beside it: with --full,
-                     runs the keys of real systems as well, with fastskip as the
-                     shared library has it (none)
+                     runs the keys of real systems as well, without RocksDB's
+                     internal headers and with a comparator that fastskip does
+                     not recognise (none)
 
 How:
   --workloads=LIST   of these, or "none"                    (all)

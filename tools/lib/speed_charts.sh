@@ -23,7 +23,7 @@ chart_title() {
     db_bench) say "db_bench, one thread" ;;
     batches) say "db_bench, batches and threads" ;;
     keys) say "Keys of real systems, the memtable alone" ;;
-    keys_out_of_tree) say "The same, without RocksDB's internal headers" ;;
+    keys_out_of_tree) say "The same, comparator not recognised" ;;
     sizes) say "Random keys, by number of entries, the memtable alone" ;;
     memory) say "Memory beyond keys and values" ;;
   esac
