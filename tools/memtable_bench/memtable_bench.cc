@@ -31,7 +31,8 @@ DEFINE_string(memtablerep, "skip_list,fastskip",
               "in each round; ratios refer to the first. Options as in "
               "{id=fastskip;shards=4;key_order=auto}");
 DEFINE_string(benchmarks, "insert,get,getmissing,seek,seek10,scan,scanback",
-              "Operations; also make: empty memtables, made and dropped; and "
+              "Operations; also multiget: 32 keys at a time; make: empty "
+              "memtables, made and dropped; and "
               "insertbeside,getbeside: half of the entries "
               "are there, --writers add the other half beside --readers");
 DEFINE_string(keys, "random",
