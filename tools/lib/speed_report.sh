@@ -23,14 +23,14 @@ progress() {
   fi
 }
 
-# start_csv <command>: with --release, this checkout is what is measured.
+# start_csv <command>: with compare.sh --release, this checkout is what is measured.
 start_csv() {
   local commit
   {
     say "# machine: $(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo |
       head -n 1), $(nproc) processors, $(uname -sr)"
     say "# measured: $(date +%F)"
-    if [ -n "$RELEASE" ] &&
+    if [ -n "${RELEASE-}" ] &&
       commit=$(git -C "$FASTSKIP_ROOT" rev-parse --short HEAD 2>/dev/null); then
       say "# fastskip: commit $commit"
     fi
