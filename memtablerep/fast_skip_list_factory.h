@@ -16,11 +16,11 @@
 //   memtable_factory={id=fastskip;shards=8;key_order=bytewise}
 //
 // When not to use it: it supports whatever RocksDB's skip_list supports, but
-// skip_list is faster with file paths and text that is written in its order,
-// with scans of memtables of some thousand entries, and with sorted batches
-// under WriteOptions::memtable_insert_hint_per_batch; README.md has the
-// figures. RocksDB's "vector" is faster to fill when no memtable is read before
-// its flush.
+// skip_list is faster, for instance, with file paths and text that is written
+// in its order, with scans of memtables of some thousand entries, and with
+// sorted batches under WriteOptions::memtable_insert_hint_per_batch; README.md
+// has the known cases, with figures. RocksDB's "vector" is faster to fill when
+// no memtable is read before its flush.
 #pragma once
 
 #include <cstdint>

@@ -179,7 +179,7 @@ TEST_P(ValidatingCursorTest, OneBadKeyGivesNoWrongAnswerInSilence) {
     Overwrite(entries_[victim], 2 * victim);
   }
   EXPECT_GT(caught, rounds);
-  EXPECT_LE(silent, caught / 50);
+  EXPECT_LE(silent, rounds / 20);
 }
 
 // Bad keys that no neighbour can have: every pass over one is told.
