@@ -273,17 +273,27 @@ TEST_F(ListDigestTest, CutsFollowTheOrderOfDigests) {
   }
 }
 
-TEST_F(ListDigestTest, ComparesLongKeysToTheLastByte) {
+// What follows a key, its tag, takes no part, whether it agrees or not.
+TEST_F(ListDigestTest, ComparesKeysToTheLastByteAndNoFurther) {
   for (size_t size = 0; size < 100; ++size) {
-    const std::string a(size, 'x');
+    const std::string key(size, 'x');
+    const std::string a = key + "ttttuuuu";
     for (size_t at = 0; at < size; ++at) {
       std::string b = a;
       b[at] = static_cast<char>(0x80);
+      ASSERT_EQ(CommonPrefix(a.data(), size, b.data(), size), at);
       ASSERT_LT(CompareBytes(a.data(), size, b.data(), size), 0) << at;
       ASSERT_GT(CompareBytes(b.data(), size, a.data(), size), 0) << at;
     }
-    ASSERT_EQ(CompareBytes(a.data(), size, a.data(), size), 0);
-    ASSERT_LT(CompareBytes(a.data(), size, (a + "y").data(), size + 1), 0);
+    for (const char* const tag : {"ttttuuuu", "ttttvvvv", "ssssuuuu"}) {
+      const std::string same = key + tag;
+      const std::string longer = key + "t" + tag;
+      ASSERT_EQ(CommonPrefix(a.data(), size, same.data(), size), size);
+      ASSERT_EQ(CompareBytes(a.data(), size, same.data(), size), 0);
+      ASSERT_EQ(CommonPrefix(a.data(), size, longer.data(), size + 1), size);
+      ASSERT_LT(CompareBytes(a.data(), size, longer.data(), size + 1), 0);
+      ASSERT_GT(CompareBytes(longer.data(), size + 1, a.data(), size), 0);
+    }
   }
 }
 
