@@ -68,7 +68,7 @@ class ShardedArena {
   static constexpr size_t kMinChunk = 2 << 10;     // bytes
   static constexpr size_t kMaxChunk = 256 << 10;   // bytes
   static constexpr size_t kMostCounted = 4 << 10;  // bytes
-  static constexpr size_t kGrowth = 16;
+  static constexpr size_t kGrowth = 32;
   static constexpr uint32_t kMaxShards = 1024;
 
   // `shards`: the most shards that may come into use, 1 to kMaxShards; never

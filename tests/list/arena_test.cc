@@ -163,7 +163,7 @@ TEST(ArenaTest, ChunksGrowWithWhatIsReserved) {
     const uint64_t most =
         before < ShardedArena::kPiecemeal
             ? sizeof(Block) + 64  // a single request
-            : std::max<uint64_t>(ShardedArena::kMinChunk, before / 16);
+            : std::max<uint64_t>(ShardedArena::kMinChunk, before / 32);
     ASSERT_LE(bytes, std::min<uint64_t>(most, ShardedArena::kMaxChunk));
     before += bytes;
     largest = std::max(largest, bytes);
@@ -172,7 +172,7 @@ TEST(ArenaTest, ChunksGrowWithWhatIsReserved) {
   EXPECT_EQ(ShardedArena::kMaxChunk, largest);
   EXPECT_LT(chunks.calls(), 2000u);
   const uint64_t used = Sum(pieces.all());
-  EXPECT_LT(arena.GetStats().reserved, used + used / 16);
+  EXPECT_LT(arena.GetStats().reserved, used + used / 32);
 }
 
 // A tight budget counts every byte: small entries behind a few large ones take
