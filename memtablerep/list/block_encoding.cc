@@ -113,13 +113,6 @@ bool Covers(const Encoding& encoding, const char* holder, const Key& key) {
   return !exits;
 }
 
-void TieCost::Add(uint64_t disc) {
-  run_ = count_ > 0 && disc == last_ ? run_ + 1 : 1;
-  cost_ += 2 * run_ - 1;  // the squares of the runs, summed up
-  last_ = disc;
-  ++count_;
-}
-
 void PlanLabels(int count, bool fence, uint32_t* discs) {
   const auto parts = static_cast<uint32_t>(fence ? count : kBlockSlots + 1);
   const uint32_t stride = kMaxDisc / parts;

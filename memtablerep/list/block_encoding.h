@@ -188,7 +188,13 @@ class TieCost {
   // new block is half full: what ties now doubles before it is split again.
   static constexpr int kWorseThanLabels = 5;
 
-  void Add(uint64_t disc);  // in ascending order
+  // In ascending order.
+  void Add(uint64_t disc) {
+    run_ = count_ > 0 && disc == last_ ? run_ + 1 : 1;
+    cost_ += 2 * run_ - 1;  // the squares of the runs, summed up
+    last_ = disc;
+    ++count_;
+  }
   // Whether a search makes more than `comparisons` on average.
   bool Above(int comparisons) const { return cost_ > comparisons * count_; }
   int sum() const { return cost_; }

@@ -42,36 +42,35 @@ class Place {
  public:
   bool ends = false;  // a key ends in front of it
 
-  void Add(int byte) { has_[byte / 64] |= uint64_t{1} << (byte % 64); }
-  void AddAll(const Range& range) {
-    for (int byte = range.least; byte <= range.greatest; ++byte) Add(byte);
+  void Add(int byte) {
+    has_[byte / 64] |= uint64_t{1} << (byte % 64);
+    bounds_.Add(byte);
   }
-  void AddAll(const Place& other) {
-    for (int i = 0; i < 4; ++i) has_[i] |= other.has_[i];
-    ends = ends || other.ends;
+  void AddAll(const Range& range) {
+    for (int i = range.least / 64; i <= range.greatest / 64; ++i) {
+      has_[i] |= InWord(i, range);
+    }
+    bounds_.Add(range.least);
+    bounds_.Add(range.greatest);
   }
   Range Within(const Range& range) const {
     Range found;
     for (int i = range.least / 64; i <= range.greatest / 64; ++i) {
-      uint64_t has = has_[i];
-      if (i == range.least / 64) has &= ~uint64_t{0} << (range.least % 64);
-      if (i == range.greatest / 64) {
-        has &= ~uint64_t{0} >> (63 - range.greatest % 64);
-      }
+      const uint64_t has = has_[i] & InWord(i, range);
       if (has == 0) continue;
       found.Add(i * 64 + __builtin_ctzll(has));
       found.Add(i * 64 + 63 - __builtin_clzll(has));
     }
     return found;
   }
-  Range Bounds() const { return Within({0, 255}); }
-  bool empty() const { return Bounds().empty(); }
-  bool constant() const { return Bounds().span() == 0 && !ends; }
+  const Range& bounds() const { return bounds_; }
+  bool empty() const { return bounds_.empty(); }
+  bool constant() const { return bounds_.span() == 0 && !ends; }
 
   // The one or two ranges of the smallest class of bytes that has all of these;
   // returns their number.
   int Class(Range* ranges) const {
-    const Range all = Bounds();
+    const Range& all = bounds_;
     ranges[0] = all;
     if (all.span() <= 0 && !(ends && kDecimal.Covers(all))) return 1;
     ranges[0] = kDecimal;
@@ -100,7 +99,19 @@ class Place {
   }
 
  private:
+  // The bytes of `range` that word `i`, one of those that it has bytes in,
+  // stands for.
+  static uint64_t InWord(int i, const Range& range) {
+    uint64_t bytes = ~uint64_t{0};
+    if (i == range.least / 64) bytes <<= range.least % 64;
+    if (i == range.greatest / 64) {
+      bytes &= ~uint64_t{0} >> (63 - range.greatest % 64);
+    }
+    return bytes;
+  }
+
   uint64_t has_[4] = {};
+  Range bounds_;
 };
 
 class Planner {
@@ -204,7 +215,7 @@ class Planner {
     const Place& place = places_[i];
     *ends = place.ends;
     if (place.empty()) return 0;
-    const int byte = place.Bounds().least;
+    const int byte = place.bounds().least;
     if (IsNumber(i)) {
       ranges[0] = kDecimal;
       return 1;
@@ -217,7 +228,7 @@ class Planner {
       return 1;
     }
     const int count = place.Class(ranges);
-    if (IsSmall(i)) ranges[0] = {0, std::min(2 * place.Bounds().greatest, 255)};
+    if (IsSmall(i)) ranges[0] = {0, std::min(2 * place.bounds().greatest, 255)};
     return count;
   }
 
@@ -227,7 +238,7 @@ class Planner {
     const int reach = Unbounded() ? spare_digits_ : 1;
     for (int next = i; next < kWindow && next - i <= reach; ++next) {
       const Place& place = places_[next];
-      if (place.empty() || !kDecimal.Covers(place.Bounds())) return false;
+      if (place.empty() || !kDecimal.Covers(place.bounds())) return false;
       if (!place.constant()) return next > i;
     }
     return false;
@@ -243,7 +254,7 @@ class Planner {
 
   // Whether place `i` is the highest byte of binary numbers that begin near 0.
   bool IsSmall(int i) const {
-    const Range seen = places_[i].Bounds();
+    const Range seen = places_[i].bounds();
     return IsBinary(i) && !(i > 0 && IsBinary(i - 1)) &&
            !(Unbounded() && i == moving_) && seen.least <= seen.span();
   }

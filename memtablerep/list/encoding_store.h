@@ -21,7 +21,7 @@ class EncodingStore {
   // many blocks that were made, give or take a few, and some to begin with.
   static constexpr uint64_t kBlocksPerEncoding = 8;
   static constexpr uint64_t kFirst = 8;
-  static constexpr uint64_t kMostFruitless = 3;
+  static constexpr uint64_t kMostFruitless = 5;
 
   explicit EncodingStore(ShardedArena* arena) : arena_(arena) {}
 
