@@ -18,6 +18,10 @@ constexpr int kCarries = 3;
 // is not bounded.
 constexpr int kReach = 2;
 
+// How many times as large the highest byte of a number that begins near 0 may
+// become. A number that outgrows it ties with all others that do.
+constexpr int kGrowth = 16;
+
 // Bytes from `least` to `greatest`.
 struct Range {
   int least = 256;
@@ -228,7 +232,9 @@ class Planner {
       return 1;
     }
     const int count = place.Class(ranges);
-    if (IsSmall(i)) ranges[0] = {0, std::min(2 * place.bounds().greatest, 255)};
+    if (IsSmall(i)) {
+      ranges[0] = {0, std::min(kGrowth * place.bounds().greatest, 255)};
+    }
     return count;
   }
 
