@@ -20,7 +20,7 @@ constexpr int kReach = 2;
 
 // How many times as large the highest byte of a number that begins near 0 may
 // become. A number that outgrows it ties with all others that do.
-constexpr int kGrowth = 16;
+constexpr int kGrowth = 12;
 
 // Bytes from `least` to `greatest`.
 struct Range {

@@ -8,7 +8,7 @@
 // decimal or hexadecimal digit, a letter, printable text), and any byte at all
 // where it belongs to a binary number. Numbers count up: the byte in front of
 // those that vary may change as well, and the highest byte of numbers that
-// begin near 0 is not expected to grow more than sixteenfold.
+// begin near 0 is not expected to grow more than twelvefold.
 #pragma once
 
 #include <cstdint>

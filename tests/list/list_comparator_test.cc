@@ -109,9 +109,9 @@ ShapedKey AscendingIndexes(Random& random, uint64_t i, uint64_t) {
           i + 1};
 }
 
-// The column grows beyond what it was when the index blocks were planned. Of 14
-// seeds all made fewer than 7.2 comparisons an insert; where a number is
-// expected to double at most, none fewer than 12.7.
+// The column grows beyond what it was when the index blocks were planned. Of 12
+// seeds all made fewer than 8.4 comparisons an insert; where a number is
+// expected to double at most, none of 14 fewer than 12.7.
 TEST(ListComparatorTest, NumbersMayGrow) {
   const double comparisons =
       ComparisonsOf(CompareBytes, 200000, AscendingIndexes);

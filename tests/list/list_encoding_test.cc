@@ -188,7 +188,7 @@ TEST_F(ListEncodingTest, DigitsAreOfTheClassOfTheirBytes) {
       {{std::string("k\x10\xf0\x10", 4), std::string("k\x10\xff\xf0", 4)},
        {4, 256, 256}},
       {{std::string("k\0\x01\x10", 4), std::string("k\0\x02\xf0", 4)},
-       {5, 256}},
+       {25, 256}},
       // Numbers of two lengths.
       {{"n7", "n8", "n42"}, {10, 11}},
       // Versions of one key: the sequence number alone.
