@@ -239,14 +239,15 @@ void Probe::LocateLeftOfTies(int level) {
 
 // Of the words of the key's own discriminator, finds no more than whether one
 // equals the key: equal keys are equal bytes where the order is known. A word
-// goes to its slot wherever it lies among ties.
+// goes to its slot wherever it lies among ties. Where the key is unique, no
+// entry is read.
 void Probe::LocateEqual(int level) {
   const uint64_t above = visit_.nearest.not_below;
   Neighbours& neighbours = visit_.neighbours;
   neighbours = Neighbours();
   neighbours.predecessor = visit_.nearest.below;
   neighbours.successor = above;
-  if (DiscOf(above) == visit_.disc) {
+  if (!unique_ && DiscOf(above) == visit_.disc) {
     neighbours.equal = AnyEquals(SlotsWithDisc(visit_.words, visit_.disc),
                                  level, key_, visit_.words);
   }

@@ -123,6 +123,9 @@ class Probe {
   // For an insert or a post, with every outcome. Sees the block as it was at
   // one moment: `next` was the same before and after the scan.
   Outcome VisitForInsert(const Block& block);
+  // The caller knows that no entry equals the key: from now on visits for an
+  // insert do not look for one, where they would do nothing else.
+  void SetUnique() { unique_ = true; }
   // After kHere: the slot that the insert takes, the first empty one; -1 when
   // the block is full.
   int slot() const { return slot_; }
@@ -164,6 +167,7 @@ class Probe {
   const char* holder_ = nullptr;
   uint64_t digest_ = 0;
   bool skipped_ties_ = false;
+  bool unique_ = false;
   int slot_ = -1;
   Visit visit_;
 };

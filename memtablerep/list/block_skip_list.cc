@@ -54,13 +54,28 @@ void BlockSkipList::FallBack(const Ordering& ordering) const {
                                   : DigestMode::kNone);
 }
 
+// Whether a key with this sequence number, which is about to be inserted, is
+// known to equal no entry.
+inline bool BlockSkipList::IsUnique(uint64_t sequence, Writers writers) {
+  const uint64_t new_from = new_from_.Load();
+  if (writers == Writers::kMany) {
+    if (new_from != kNeverNew) new_from_.Store(kNeverNew);
+    return false;
+  }
+  if (sequence < new_from) return false;
+  new_from_.Store(sequence + 1);
+  return true;
+}
+
 bool BlockSkipList::InsertAt(const Key& key, Finger* finger, Writers writers) {
+  const bool unique = IsUnique(key.sequence, writers);
   for (;;) {
     const Ordering ordering = CurrentOrdering();
     if (finger != nullptr && InsertAtEnd(ordering, key, writers, finger)) {
       return true;
     }
     Probe probe(ordering, key, CurrentFootprint());
+    if (unique) probe.SetUnique();
     Route route;
     Block* at = nullptr;
     if (finger != nullptr && finger->warm) {

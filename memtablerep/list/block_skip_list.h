@@ -214,6 +214,7 @@ class BlockSkipList {
   Block* FirstLeaf() const { return CurrentHead(first_leaf_.LoadAcquire()); }
   Block* LastLeaf() const;
 
+  bool IsUnique(uint64_t sequence, Writers writers);
   bool InsertAt(const Key& key, Finger* finger, Writers writers);
   bool InsertAtEnd(const Ordering& ordering, const Key& key, Writers writers,
                    Finger* finger);
@@ -265,6 +266,14 @@ class BlockSkipList {
   RelaxedAtomic<uint64_t> splits_;
   RelaxedAtomic<uint64_t> cas_retries_;
   RelaxedAtomic<uint64_t> unposted_;
+
+  // Sequence numbers from here on no entry has: equal entries have equal ones.
+  // Follows the inserts of lone writers. kNeverNew as soon as several writers
+  // have inserted side by side, who would all write to it. Relaxed: only a lone
+  // insert relies on it, and all others happened before that. Has a cache line
+  // of its own, since a lone writer writes to it beside readers of the list.
+  static constexpr uint64_t kNeverNew = UINT64_MAX;
+  alignas(64) RelaxedAtomic<uint64_t> new_from_;
 };
 
 }  // namespace fastskip

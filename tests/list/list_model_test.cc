@@ -28,7 +28,8 @@ class ModelledList {
         model_(Less{&fixture_.comparator}),
         shape_(shape),
         size_(size),
-        random_(random) {
+        random_(random),
+        alone_(random_.OneIn(2)) {
     for (int i = 0; i < 4; ++i) {
       iterators_.push_back({BlockSkipList::Iterator(&fixture_.list), nullptr});
     }
@@ -182,7 +183,9 @@ class ModelledList {
   }
 
   bool Insert(const char* entry) {
-    // Each way to insert, with what several writers would remember.
+    // A writer that knows to be the only one, or each way to insert, with what
+    // several writers would remember.
+    if (alone_) return fixture_.list.InsertAlone(entry, &fingers_[0]);
     const uint64_t which = random_.Uniform(5 * kHints);
     if (which < kHints) {
       return fixture_.list.InsertWithHint(entry, &hints_[which]);
@@ -293,6 +296,7 @@ class ModelledList {
   uint64_t next_ = 0;
   uint64_t duplicates_ = 0;
   Random random_;
+  const bool alone_;  // all inserts are those of a lone writer
 };
 
 class ListModelTest : public ::testing::TestWithParam<Mode> {

@@ -172,6 +172,33 @@ TEST(ListRegression, EqualEntriesAreFoundAmongTies) {
   }
 }
 
+// A lone insert under a new sequence number looks for no equal entry. So a
+// number must not count as new any more once an entry has it, whoever inserted
+// that.
+TEST(ListRegression, EqualEntriesOfLoneWritersAreFound) {
+  constexpr int kEntries = 2000;
+  enum class First { kAlone, kAmongOthers, kWithHint };
+  for (const First first :
+       {First::kAlone, First::kAmongOthers, First::kWithHint}) {
+    EntryStore store;
+    ListFixture f(CompareBytes, KnownOrder::kBytewise);
+    Random random = MakeRandom(static_cast<uint64_t>(first));
+    BlockSkipList::Finger finger;
+    void* hint = nullptr;
+    for (int sequence = 1; sequence <= kEntries; ++sequence) {
+      const char* entry =
+          store.Add(std::to_string(random.Uniform(kEntries)), sequence);
+      ASSERT_TRUE(first == First::kAlone ? f.list.InsertAlone(entry, &finger)
+                  : first == First::kWithHint
+                      ? f.list.InsertWithHint(entry, &hint)
+                      : f.list.Insert(entry));
+      ASSERT_FALSE(f.list.InsertAlone(entry, &finger)) << DebugString(entry);
+    }
+    EXPECT_EQ(f.list.GetStats().duplicates, kEntries);
+    EXPECT_EQ(f.list.TEST_Validate(), "");
+  }
+}
+
 // The first request of a shard, of about 1 MiB: it did not fit a cursor.
 TEST(ListRegression, LargeFirstEntryOfAShardOverlapsNothing) {
   for (size_t size = (1 << 20) - 200; size < (1 << 20) + 200; size += 8) {
