@@ -158,6 +158,20 @@ bool IsMoved(const Ordering& ordering, int level, uint64_t word,
   return TieHasMoved(ordering, level, word, *BlockOf(next));
 }
 
+uint32_t MovedSlots(const Ordering& ordering, int level, const Words& words,
+                    uint64_t next) {
+  if (IsEmpty(next)) return 0;
+  uint32_t moved = SlotsFromDisc(words, DiscOf(next) + 1);
+  uint32_t ties = SlotsWithDisc(words, DiscOf(next));
+  for (; ties != 0; ties &= ties - 1) {
+    const int i = __builtin_ctz(ties);
+    if (TieHasMoved(ordering, level, words.slot[i], *BlockOf(next))) {
+      moved |= uint32_t{1} << i;
+    }
+  }
+  return moved;
+}
+
 // --- Probe ------------------------------------------------------------------
 
 // Chooses between discriminator and labels, and encodes the key.
@@ -334,17 +348,6 @@ inline bool Probe::BelongsRight() const {
   return !NextIsAbove(ordering_, visit_.next, key_, bound_);
 }
 
-inline bool Probe::AnyMoved(int level) const {
-  if (IsEmpty(visit_.next)) return false;
-  if (SlotsFromDisc(visit_.words, DiscOf(visit_.next) + 1) != 0) return true;
-  uint32_t ties = SlotsWithDisc(visit_.words, DiscOf(visit_.next));
-  for (; ties != 0; ties &= ties - 1) {
-    const uint64_t word = visit_.words.slot[__builtin_ctz(ties)];
-    if (TieHasMoved(ordering_, level, word, *BlockOf(visit_.next))) return true;
-  }
-  return false;
-}
-
 // Whether the key really lies between its neighbours: the check where the order
 // is unknown. False means that the comparator does not order by digests. Sets
 // `equal` when the successor turns out to equal the key.
@@ -392,7 +395,9 @@ inline Probe::Outcome Probe::VisitFor(const Block& block, Exact exact) {
   Locate<purpose>(block.level(), exact);
   if (BelongsRight()) return Outcome::kMoveRight;
   if constexpr (purpose == Purpose::kInsert) {
-    if (AnyMoved(block.level())) return Outcome::kMovedEntries;
+    if (MovedSlots(ordering_, block.level(), visit_.words, next) != 0) {
+      return Outcome::kMovedEntries;
+    }
   }
   if constexpr (purpose == Purpose::kInsert || purpose == Purpose::kRead) {
     if (ordering_.checks() && !PlaceHolds(block)) return Outcome::kViolation;

@@ -78,6 +78,10 @@ bool NextIsAbove(const Ordering& ordering, uint64_t next, const Key& key,
 // right neighbour that `next` leads to.
 bool IsMoved(const Ordering& ordering, int level, uint64_t word, uint64_t next);
 
+// The slots whose words have moved, if `next` is that of the block.
+uint32_t MovedSlots(const Ordering& ordering, int level, const Words& words,
+                    uint64_t next);
+
 // The search of one key, block by block. `ordering` and `key` outlive it.
 //
 // Each visit ends in an outcome, and leaves behind what it saw.
@@ -154,7 +158,6 @@ class Probe {
   void LocateByLabel(int level);
   void LocateAmong(uint32_t slots, int level);
   bool BelongsRight() const;
-  bool AnyMoved(int level) const;
   bool PlaceHolds(const Block& block);
 
   const Ordering& ordering_;

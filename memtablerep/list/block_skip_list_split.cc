@@ -164,11 +164,10 @@ void BlockSkipList::ClearMoved(const Ordering& ordering, Block* block,
                                const Words& words, uint64_t next,
                                Writers writers) {
   const uint64_t empty = MakeWord(kEmptyDisc, BlockOf(next));
-  for (int i = 0; i < Block::kSlots; ++i) {
-    const uint64_t word = words.slot[i];
-    if (IsMoved(ordering, block->level(), word, next)) {
-      block->ReplaceSlot(i, word, empty, writers);
-    }
+  uint32_t moved = MovedSlots(ordering, block->level(), words, next);
+  for (; moved != 0; moved &= moved - 1) {
+    const int i = __builtin_ctz(moved);
+    block->ReplaceSlot(i, words.slot[i], empty, writers);
   }
 }
 

@@ -143,6 +143,13 @@ FullBlock::FullBlock(const Ordering& ordering, const Block& block,
       digests_(ordering.UsesDigestsOf(block)) {
   Scan().sort(words, &sorted);
   assert(sorted.count == Block::kSlots);
+  if (level_ == 0) {
+    // Most splits read some of these, which would come from memory one after
+    // the other.
+    for (int i = Block::kSlots / 2; i < Block::kSlots; ++i) {
+      __builtin_prefetch(EntryOf(sorted.word[i]));
+    }
+  }
   for (const uint64_t w : sorted.word) ties_.Add(DiscOf(w));
 }
 
@@ -163,6 +170,13 @@ bool FullBlock::IsWellSpread(int from) const {
     }
   }
   return true;
+}
+
+void FullBlock::Order(const Ordering& ordering, int from) {
+  while (from > 0 && !IsBoundary(from)) --from;
+  if (from >= ordered_from_) return;
+  OrderTies(ordering, level_, from, ordered_from_, &sorted);
+  ordered_from_ = from;
 }
 
 void FullBlock::PutLeastAt(const Ordering& ordering, int i) {
@@ -345,7 +359,6 @@ int FillRightHalf(const Ordering& ordering, const Block& left,
         CopyRight(ordering, left, full, from, next, right)) {
       return from;
     }
-    if (!full->collision_heavy()) full->Order(ordering);
     // Index blocks are few: a new one that is better takes all it can.
     if (left.level() > 0 && !left.is_head() && full->collision_heavy() &&
         FillRight(ordering, left, full, 1, next, Labels::kNo,
@@ -362,9 +375,8 @@ int FillRightHalf(const Ordering& ordering, const Block& left,
     if (left.is_head() && visit.neighbours.predecessor == below) {
       from = FirstToMove(left);
     }
-  } else if (!full->collision_heavy()) {
-    full->Order(ordering);
   }
+  full->Order(ordering, from);
   FillRight(ordering, left, full, from, next, Labels::kYes,
             TieCost::kWorseThanLabels * (Block::kSlots - from), encodings,
             right);

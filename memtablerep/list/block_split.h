@@ -55,8 +55,8 @@ class FullBlock {
   // there.
   void PutLeastAt(const Ordering& ordering, int i);
 
-  // Puts all words in true order.
-  void Order(const Ordering& ordering) { OrderTies(ordering, level_, &sorted); }
+  // Puts the words from `from` on in true order.
+  void Order(const Ordering& ordering, int from = 0);
 
   // The keys of the words from `from` on, of which the first is not the
   // leftmost child of its level.
@@ -90,6 +90,7 @@ class FullBlock {
   const Block& block_;
   const int level_;
   const bool digests_;
+  int ordered_from_ = Block::kSlots;
   int decoded_ = Block::kSlots;  // keys_ is set from here on
   Key keys_[Block::kSlots];
   TieCost ties_;
