@@ -395,7 +395,8 @@ inline Probe::Outcome Probe::VisitFor(const Block& block, Exact exact) {
   Locate<purpose>(block.level(), exact);
   if (BelongsRight()) return Outcome::kMoveRight;
   if constexpr (purpose == Purpose::kInsert) {
-    if (MovedSlots(ordering_, block.level(), visit_.words, next) != 0) {
+    if (writers_ == Writers::kMany &&
+        MovedSlots(ordering_, block.level(), visit_.words, next) != 0) {
       return Outcome::kMovedEntries;
     }
   }
@@ -434,7 +435,8 @@ Probe::Outcome Probe::VisitForRead(const Block& block, Exact exact) {
                                   ordering_.checks() ? Exact::kBoth : exact);
 }
 
-Probe::Outcome Probe::VisitForInsert(const Block& block) {
+Probe::Outcome Probe::VisitForInsert(const Block& block, Writers writers) {
+  writers_ = writers;
   return VisitFor<Purpose::kInsert>(
       block, ordering_.checks() ? Exact::kBoth : Exact::kNeither);
 }

@@ -125,8 +125,9 @@ class Probe {
   Outcome VisitForRead(const Block& block, Exact exact);
 
   // For an insert or a post, with every outcome. Sees the block as it was at
-  // one moment: `next` was the same before and after the scan.
-  Outcome VisitForInsert(const Block& block);
+  // one moment: `next` was the same before and after the scan. A lone writer
+  // looks for no moved entries: each split has cleared its own.
+  Outcome VisitForInsert(const Block& block, Writers writers);
   // The caller knows that no entry equals the key: from now on visits for an
   // insert do not look for one, where they would do nothing else.
   void SetUnique() { unique_ = true; }
@@ -171,6 +172,7 @@ class Probe {
   uint64_t digest_ = 0;
   bool skipped_ties_ = false;
   bool unique_ = false;
+  Writers writers_ = Writers::kMany;
   int slot_ = -1;
   Visit visit_;
 };

@@ -108,7 +108,7 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Insertion& insertion,
                                                  End* end) {
   for (;;) {
     Block* const block = *at;
-    switch (probe->VisitForInsert(*block)) {
+    switch (probe->VisitForInsert(*block, insertion.writers)) {
       case Probe::Outcome::kRetry:
         continue;
       case Probe::Outcome::kMoveRight:

@@ -119,7 +119,8 @@ class BlockSkipList {
   }
 
   // The same, faster.
-  // REQUIRES: no other insert runs; each that was made happened before this.
+  // REQUIRES: no other insert runs; each that was made has returned, and
+  // happened before this.
   bool InsertAlone(const char* entry, Finger* finger) {
     return InsertAt(DecodeKey(entry), finger, Writers::kOne);
   }
