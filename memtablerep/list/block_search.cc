@@ -161,12 +161,13 @@ bool IsMoved(const Ordering& ordering, int level, uint64_t word,
 uint32_t MovedSlots(const Ordering& ordering, int level, const Words& words,
                     uint64_t next) {
   if (IsEmpty(next)) return 0;
-  uint32_t moved = SlotsFromDisc(words, DiscOf(next) + 1);
+  uint32_t moved = SlotsFromDisc(words, DiscOf(next));
+  if (moved == 0) return 0;
   uint32_t ties = SlotsWithDisc(words, DiscOf(next));
   for (; ties != 0; ties &= ties - 1) {
     const int i = __builtin_ctz(ties);
-    if (TieHasMoved(ordering, level, words.slot[i], *BlockOf(next))) {
-      moved |= uint32_t{1} << i;
+    if (!TieHasMoved(ordering, level, words.slot[i], *BlockOf(next))) {
+      moved &= ~(uint32_t{1} << i);
     }
   }
   return moved;
