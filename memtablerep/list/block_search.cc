@@ -396,7 +396,7 @@ inline Probe::Outcome Probe::VisitFor(const Block& block, Exact exact) {
   Locate<purpose>(block.level(), exact);
   if (BelongsRight()) return Outcome::kMoveRight;
   if constexpr (purpose == Purpose::kInsert) {
-    if (writers_ == Writers::kMany &&
+    if (!alone_ &&
         MovedSlots(ordering_, block.level(), visit_.words, next) != 0) {
       return Outcome::kMovedEntries;
     }
@@ -436,8 +436,7 @@ Probe::Outcome Probe::VisitForRead(const Block& block, Exact exact) {
                                   ordering_.checks() ? Exact::kBoth : exact);
 }
 
-Probe::Outcome Probe::VisitForInsert(const Block& block, Writers writers) {
-  writers_ = writers;
+Probe::Outcome Probe::VisitForInsert(const Block& block) {
   return VisitFor<Purpose::kInsert>(
       block, ordering_.checks() ? Exact::kBoth : Exact::kNeither);
 }

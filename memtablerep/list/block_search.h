@@ -125,12 +125,13 @@ class Probe {
   Outcome VisitForRead(const Block& block, Exact exact);
 
   // For an insert or a post, with every outcome. Sees the block as it was at
-  // one moment: `next` was the same before and after the scan. A lone writer
-  // looks for no moved entries: each split has cleared its own.
-  Outcome VisitForInsert(const Block& block, Writers writers);
-  // The caller knows that no entry equals the key: from now on visits for an
-  // insert do not look for one, where they would do nothing else.
+  // one moment: `next` was the same before and after the scan.
+  Outcome VisitForInsert(const Block& block);
+  // What the caller knows, so that such a visit need not look for it. No entry
+  // equals the key: none is compared for that alone.
   void SetUnique() { unique_ = true; }
+  // No other insert runs, and each split has cleared what it moved.
+  void SetAlone() { alone_ = true; }
   // After kHere: the slot that the insert takes, the first empty one; -1 when
   // the block is full.
   int slot() const { return slot_; }
@@ -172,7 +173,7 @@ class Probe {
   uint64_t digest_ = 0;
   bool skipped_ties_ = false;
   bool unique_ = false;
-  Writers writers_ = Writers::kMany;
+  bool alone_ = false;
   int slot_ = -1;
   Visit visit_;
 };

@@ -54,9 +54,9 @@ void BlockSkipList::FallBack(const Ordering& ordering) const {
                                   : DigestMode::kNone);
 }
 
-// Whether a key with this sequence number, which is about to be inserted, is
-// known to equal no entry.
-inline bool BlockSkipList::IsUnique(uint64_t sequence, Writers writers) {
+// Notes the sequence number of an insert that begins. Whether its key is known
+// to equal no entry.
+inline bool BlockSkipList::NoteSequence(uint64_t sequence, Writers writers) {
   const uint64_t new_from = new_from_.Load();
   if (writers == Writers::kMany) {
     if (new_from != kNeverNew) new_from_.Store(kNeverNew);
@@ -68,7 +68,7 @@ inline bool BlockSkipList::IsUnique(uint64_t sequence, Writers writers) {
 }
 
 bool BlockSkipList::InsertAt(const Key& key, Finger* finger, Writers writers) {
-  const bool unique = IsUnique(key.sequence, writers);
+  const bool unique = NoteSequence(key.sequence, writers);
   for (;;) {
     const Ordering ordering = CurrentOrdering();
     if (finger != nullptr && InsertAtEnd(ordering, key, writers, finger)) {
@@ -76,6 +76,7 @@ bool BlockSkipList::InsertAt(const Key& key, Finger* finger, Writers writers) {
     }
     Probe probe(ordering, key, CurrentFootprint());
     if (unique) probe.SetUnique();
+    if (writers == Writers::kOne) probe.SetAlone();
     Route route;
     Block* at = nullptr;
     if (finger != nullptr && finger->warm) {
@@ -108,7 +109,7 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Insertion& insertion,
                                                  End* end) {
   for (;;) {
     Block* const block = *at;
-    switch (probe->VisitForInsert(*block, insertion.writers)) {
+    switch (probe->VisitForInsert(*block)) {
       case Probe::Outcome::kRetry:
         continue;
       case Probe::Outcome::kMoveRight:

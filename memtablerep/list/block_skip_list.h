@@ -215,7 +215,7 @@ class BlockSkipList {
   Block* FirstLeaf() const { return CurrentHead(first_leaf_.LoadAcquire()); }
   Block* LastLeaf() const;
 
-  bool IsUnique(uint64_t sequence, Writers writers);
+  bool NoteSequence(uint64_t sequence, Writers writers);
   bool InsertAt(const Key& key, Finger* finger, Writers writers);
   bool InsertAtEnd(const Ordering& ordering, const Key& key, Writers writers,
                    Finger* finger);

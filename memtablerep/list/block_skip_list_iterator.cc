@@ -55,11 +55,9 @@ void BlockSkipList::Iterator::LoadByDisc(const Block* block) {
   watch_ = FirstEmptySlot(words);
   if (!IsEmpty(next)) {
     BlockOf(next)->Prefetch();
-    uint32_t suspects = SlotsFromDisc(words, DiscOf(next));
-    for (; suspects != 0; suspects &= suspects - 1) {
-      const int i = __builtin_ctz(suspects);
-      if (!IsMoved(ordering, 0, words.slot[i], next)) continue;
-      if (watch_ < 0 || i < watch_) watch_ = i;
+    const uint32_t moved = MovedSlots(ordering, 0, words, next);
+    if (moved != 0 && (watch_ < 0 || __builtin_ctz(moved) < watch_)) {
+      watch_ = __builtin_ctz(moved);
     }
   }
   watched_ = watch_ < 0 ? kNoWord : words.slot[watch_];

@@ -192,6 +192,7 @@ Block* BlockSkipList::Post(Block* child, const Scale& scale,
       const Ordering ordering = CurrentOrdering();
       Probe probe(ordering, key, CurrentFootprint());
       probe.SetUnique();  // no other block has this lower bound
+      if (post.writers == Writers::kOne) probe.SetAlone();
       Block* parent = post.route->At(level);
       if (parent == nullptr) {
         Block* const root = root_.LoadAcquire();

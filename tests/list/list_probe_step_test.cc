@@ -77,14 +77,14 @@ class ListProbeTest : public ::testing::Test {
 TEST_F(ListProbeTest, HereWithTheFirstEmptySlot) {
   const Key key = KeyOf("c");
   Probe probe(ordering_, key, Footprint::kFitsCache);
-  ASSERT_EQ(Outcome::kHere, probe.VisitForInsert(block_, Writers::kMany));
+  ASSERT_EQ(Outcome::kHere, probe.VisitForInsert(block_));
   EXPECT_EQ(2, probe.slot());
   EXPECT_EQ(block_.slots[0].LoadRelaxed(), probe.neighbours().predecessor);
   EXPECT_EQ(block_.slots[1].LoadRelaxed(), probe.neighbours().successor);
   EXPECT_EQ(DiscOf(WordOf(key.entry)), probe.DiscForInsert());
   Put(2, "e");
   Put(3, "f");
-  ASSERT_EQ(Outcome::kHere, probe.VisitForInsert(block_, Writers::kMany));
+  ASSERT_EQ(Outcome::kHere, probe.VisitForInsert(block_));
   EXPECT_EQ(-1, probe.slot());
 }
 
@@ -93,8 +93,7 @@ TEST_F(ListProbeTest, MoveRightFromTheNeighboursBoundOn) {
   for (const char* const user_key : {"m", "z"}) {
     const Key key = KeyOf(user_key);
     Probe probe(ordering_, key, Footprint::kFitsCache);
-    EXPECT_EQ(Outcome::kMoveRight,
-              probe.VisitForInsert(block_, Writers::kMany));
+    EXPECT_EQ(Outcome::kMoveRight, probe.VisitForInsert(block_));
     EXPECT_EQ(Outcome::kMoveRight, probe.VisitForRead(block_, Exact::kBoth));
     EXPECT_EQ(Outcome::kMoveRight,
               probe.VisitForDescent(block_, Exact::kNeither));
@@ -103,7 +102,7 @@ TEST_F(ListProbeTest, MoveRightFromTheNeighboursBoundOn) {
   // A newer version of the bound lies below it.
   const Key newer = KeyOf("m", 8);
   Probe probe(ordering_, newer, Footprint::kFitsCache);
-  EXPECT_EQ(Outcome::kHere, probe.VisitForInsert(block_, Writers::kMany));
+  EXPECT_EQ(Outcome::kHere, probe.VisitForInsert(block_));
 }
 
 TEST_F(ListProbeTest, RetryWhenTheBlockIsSplitDuringTheScan) {
@@ -114,8 +113,8 @@ TEST_F(ListProbeTest, RetryWhenTheBlockIsSplitDuringTheScan) {
   const Key key = KeyOf("c");
   Probe probe(ordering_, key, Footprint::kFitsCache);
   at_step = &split;
-  EXPECT_EQ(Outcome::kRetry, probe.VisitForInsert(block_, Writers::kMany));
-  EXPECT_EQ(Outcome::kHere, probe.VisitForInsert(block_, Writers::kMany));
+  EXPECT_EQ(Outcome::kRetry, probe.VisitForInsert(block_));
+  EXPECT_EQ(Outcome::kHere, probe.VisitForInsert(block_));
   at_step = nullptr;
   EXPECT_EQ(2 * (kSlots + 2), steps);
 }
@@ -139,8 +138,7 @@ TEST_F(ListProbeTest, MovedEntriesAreForInsertsToClear) {
   SetNeighbour();
   const Key key = KeyOf("c");
   Probe probe(ordering_, key, Footprint::kFitsCache);
-  EXPECT_EQ(Outcome::kMovedEntries,
-            probe.VisitForInsert(block_, Writers::kMany));
+  EXPECT_EQ(Outcome::kMovedEntries, probe.VisitForInsert(block_));
   EXPECT_EQ(Outcome::kHere, probe.VisitForRead(block_, Exact::kBoth));
   EXPECT_TRUE(IsMoved(ordering_, 0, block_.slots[2].LoadRelaxed(),
                       block_.next.LoadRelaxed()));
@@ -150,11 +148,13 @@ TEST_F(ListProbeTest, MovedEntriesAreForInsertsToClear) {
 
 TEST_F(ListProbeTest, DuplicateWhereUserKeyAndSequenceAreEqual) {
   const Key same = KeyOf("d");
-  EXPECT_EQ(Outcome::kDuplicate, Probe(ordering_, same, Footprint::kFitsCache)
-                                     .VisitForInsert(block_, Writers::kMany));
+  EXPECT_EQ(
+      Outcome::kDuplicate,
+      Probe(ordering_, same, Footprint::kFitsCache).VisitForInsert(block_));
   const Key newer = KeyOf("d", 8);
-  EXPECT_EQ(Outcome::kHere, Probe(ordering_, newer, Footprint::kFitsCache)
-                                .VisitForInsert(block_, Writers::kMany));
+  EXPECT_EQ(
+      Outcome::kHere,
+      Probe(ordering_, newer, Footprint::kFitsCache).VisitForInsert(block_));
 }
 
 TEST_F(ListProbeTest, ViolationWhereTheComparatorContradicts) {
@@ -163,7 +163,7 @@ TEST_F(ListProbeTest, ViolationWhereTheComparatorContradicts) {
                          DigestMode::kBothDirections);
   const Key key = KeyOf("c");
   Probe probe(checked, key, Footprint::kFitsCache);
-  EXPECT_EQ(Outcome::kViolation, probe.VisitForInsert(block_, Writers::kMany));
+  EXPECT_EQ(Outcome::kViolation, probe.VisitForInsert(block_));
   EXPECT_EQ(Outcome::kViolation, probe.VisitForRead(block_, Exact::kSuccessor));
   EXPECT_EQ(Outcome::kHere, probe.VisitForDescent(block_, Exact::kNeither));
 }

@@ -85,8 +85,7 @@ class ListSplitTest : public ::testing::Test {
   // What an insert of `key` sees of left_.
   Probe Visit(const Key& key) {
     Probe probe(ordering_, key, Footprint::kFitsCache);
-    EXPECT_EQ(Probe::Outcome::kHere,
-              probe.VisitForInsert(left_, Writers::kMany));
+    EXPECT_EQ(Probe::Outcome::kHere, probe.VisitForInsert(left_));
     return probe;
   }
 
@@ -254,7 +253,7 @@ TEST_F(ListSplitTest, CollisionHeavyIndexBlocksGiveAwayAllTheyCan) {
   left.next.Init(left_.next.LoadRelaxed());
   const Key key = DecodeKey(store_.Add("b00000000", 5000));
   Probe probe(ordering_, key, Footprint::kFitsCache);
-  ASSERT_EQ(Probe::Outcome::kHere, probe.VisitForInsert(left, Writers::kMany));
+  ASSERT_EQ(Probe::Outcome::kHere, probe.VisitForInsert(left));
   FullBlock full(ordering_, left, probe.visit().words);
   full.Order(ordering_);
   Block right(1, 0);
