@@ -58,9 +58,11 @@ struct BlockScan {
   // Bit i: the discriminator of slot i is one of `count` from `first` on.
   // REQUIRES: first + count <= 65536
   uint32_t (*slots_with)(const Words& words, uint32_t first, uint32_t count);
-  // Puts the words that hold something in order: by discriminator, and among
-  // ties the last slot first, since what came later is a newer version more
-  // often than not, and versions of one key go newest first.
+  // Puts the words that hold something in order: by discriminator. Among ties
+  // the last slot comes first, since what came later is a newer version more
+  // often than not, and versions of one key go newest first; but where
+  // discriminators ascend along the slots, as in a load in key order, the first
+  // slot comes first.
   void (*sort)(const Words& words, SortedWords* sorted);
 };
 

@@ -2,6 +2,8 @@
 //
 // The AVX2 form of block_scan.h. Nearest words are found as in the portable
 // one.
+#include <algorithm>
+
 #include "block_scan.h"
 
 // Whether the vector form is built.
@@ -269,17 +271,38 @@ FASTSKIP_TARGET Discs UpperHalves(const Rows& x) {
           _mm256_permute4x64_epi64(cd, _MM_SHUFFLE(3, 1, 2, 0))};
 }
 
-// Bit i: discriminator i is that before it.
-FASTSKIP_TARGET uint32_t TiesOf(const Discs& discs) {
+// Each discriminator's predecessor; 0 where there is none.
+FASTSKIP_TARGET Discs Before(const Discs& discs) {
   const __m256i middle =
       _mm256_permute2x128_si256(discs.front, discs.back, 0x21);
   const __m256i start =
       _mm256_permute2x128_si256(discs.front, discs.front, 0x08);
-  const __m256i before_front = _mm256_alignr_epi8(discs.front, start, 14);
-  const __m256i before_back = _mm256_alignr_epi8(discs.back, middle, 14);
-  return MaskOf(_mm256_cmpeq_epi16(discs.front, before_front),
-                _mm256_cmpeq_epi16(discs.back, before_back)) &
+  return {_mm256_alignr_epi8(discs.front, start, 14),
+          _mm256_alignr_epi8(discs.back, middle, 14)};
+}
+
+// Bit i: discriminator i is that before it.
+FASTSKIP_TARGET uint32_t TiesOf(const Discs& discs) {
+  const Discs before = Before(discs);
+  return MaskOf(_mm256_cmpeq_epi16(discs.front, before.front),
+                _mm256_cmpeq_epi16(discs.back, before.back)) &
          ~uint32_t{1};
+}
+
+// Whether no discriminator is below that before it.
+FASTSKIP_TARGET bool Ascend(const Discs& discs) {
+  const Discs before = Before(discs);
+  const __m256i front = _mm256_max_epu16(discs.front, before.front);
+  const __m256i back = _mm256_max_epu16(discs.back, before.back);
+  return MaskOf(_mm256_cmpeq_epi16(front, discs.front),
+                _mm256_cmpeq_epi16(back, discs.back)) == kAllSlots;
+}
+
+// Bit i: slot i is empty.
+FASTSKIP_TARGET uint32_t EmptyOf(const Discs& discs) {
+  const __m256i empty = _mm256_set1_epi16(-1);
+  return MaskOf(_mm256_cmpeq_epi16(discs.front, empty),
+                _mm256_cmpeq_epi16(discs.back, empty));
 }
 
 // By numbers of 32 bits: a discriminator, and behind it the rank of its slot.
@@ -290,6 +313,13 @@ FASTSKIP_ENTRY void Sort(const Words& words, SortedWords* sorted) {
   const __m256i ranks_back =
       _mm256_setr_epi16(11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 28, 29, 30, 31);
   const Discs discs = LoadDiscs(words);
+  const uint32_t empty = EmptyOf(discs);
+  sorted->count = Block::kSlots - __builtin_popcount(empty);
+  if (Ascend(discs)) {
+    std::copy_n(words.slot, Block::kSlots, sorted->word);
+    sorted->ties = TiesOf(discs) & BitsBelow(sorted->count);
+    return;
+  }
   const Rows x = Transpose(SortRows({
       _mm256_unpacklo_epi16(ranks_front, discs.front),
       _mm256_unpackhi_epi16(ranks_front, discs.front),
@@ -305,10 +335,6 @@ FASTSKIP_ENTRY void Sort(const Words& words, SortedWords* sorted) {
   for (size_t i = 0; i < Block::kSlots; ++i) {
     sorted->word[i] = words.slot[Block::kSlots - 1 - number[2 * i]];
   }
-  const uint32_t empty =
-      MaskOf(_mm256_cmpeq_epi16(discs.front, _mm256_set1_epi16(-1)),
-             _mm256_cmpeq_epi16(discs.back, _mm256_set1_epi16(-1)));
-  sorted->count = Block::kSlots - __builtin_popcount(empty);
   sorted->ties = TiesOf(UpperHalves(x)) & BitsBelow(sorted->count);
 }
 

@@ -59,9 +59,18 @@ Nearest LoadNearest(const Block& block, uint32_t disc, Words* words) {
   return FindNearest(*words, disc);
 }
 
+uint32_t TiesOf(const SortedWords& sorted) {
+  uint32_t ties = 0;
+  for (int i = 1; i < sorted.count; ++i) {
+    const bool tie = DiscOf(sorted.word[i - 1]) == DiscOf(sorted.word[i]);
+    ties |= uint32_t{tie} << i;
+  }
+  return ties;
+}
+
 // Each word's place is the number of words that come before it: there are no
 // branches to mispredict. Four at a time, so that compilers make vectors of it.
-void Sort(const Words& words, SortedWords* sorted) {
+void SortByPlace(const Words& words, SortedWords* sorted) {
   constexpr int kSlotBits = 5;
   static_assert(Block::kSlots <= 1 << kSlotBits, "a slot's number fits");
   constexpr int kAtATime = 4;
@@ -87,13 +96,17 @@ void Sort(const Words& words, SortedWords* sorted) {
   for (int i = 0; i < Block::kSlots; ++i) {
     sorted->word[place[i]] = words.slot[i];
   }
+}
+
+void Sort(const Words& words, SortedWords* sorted) {
   sorted->count =
       Block::kSlots - __builtin_popcount(SlotsWith(words, kEmptyDisc, 1));
-  sorted->ties = 0;
-  for (int i = 1; i < sorted->count; ++i) {
-    const bool ties = DiscOf(sorted->word[i - 1]) == DiscOf(sorted->word[i]);
-    sorted->ties |= uint32_t{ties} << i;
+  if (std::is_sorted(words.disc, words.disc + Block::kSlots)) {
+    std::copy_n(words.slot, Block::kSlots, sorted->word);
+  } else {
+    SortByPlace(words, sorted);
   }
+  sorted->ties = TiesOf(*sorted);
 }
 
 }  // namespace

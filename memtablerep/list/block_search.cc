@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "block_search.h"
 
+#include <algorithm>
+
 namespace fastskip {
 
 namespace {
@@ -125,6 +127,12 @@ void OrderTies(const Ordering& ordering, int level, SortedWords* sorted) {
 void OrderTies(const Ordering& ordering, int level, int begin, int end,
                SortedWords* sorted) {
   uint32_t ties = sorted->ties & BitsBelow(end) & ~BitsBelow(begin);
+  // Where all tie, the slots do not tell a load in key order from versions.
+  const int last = sorted->count - 1;
+  if (last > 0 && ties == (BitsBelow(last + 1) & ~uint32_t{1}) &&
+      CompareWords(ordering, level, sorted->word[0], sorted->word[last]) > 0) {
+    std::reverse(sorted->word, sorted->word + last + 1);
+  }
   for (; ties != 0; ties &= ties - 1) {
     int at = __builtin_ctz(ties);
     const uint64_t w = sorted->word[at];

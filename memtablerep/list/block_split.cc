@@ -263,7 +263,7 @@ const char* FullBlock::Greatest() const {
 }
 
 bool IsWorthTesting(const Block& left, const Words& words, uint64_t blocks) {
-  constexpr uint64_t kBlocksPerTest = 8;
+  constexpr uint64_t kBlocksPerTest = 32;
   if (left.has_labels()) return left.is_head() || blocks % kBlocksPerTest == 0;
   constexpr int kQuarter = Block::kSlots / 4;
   for (int i = kQuarter; i < Block::kSlots - kQuarter; i += kQuarter + 1) {

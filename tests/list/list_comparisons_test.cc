@@ -162,6 +162,43 @@ TEST(ListComparisonsTest, SortedKeysThatNoDigestResolvesCompareFewKeys) {
   EXPECT_LT(steps, 2);
 }
 
+// The comparisons that sorting a block takes whose keys came in ascending or
+// descending order, `run` of them under each discriminator.
+uint64_t CallsOfSort(int run, bool ascending) {
+  ListFixture fixture(CompareBytes, KnownOrder::kUnknown);
+  const TestComparator comparator(CompareBytes);
+  const Ordering ordering(&comparator, KnownOrder::kUnknown,
+                          DigestMode::kBothDirections);
+  Block block;
+  for (int i = 0; i < Block::kSlots; ++i) {
+    const int key = ascending ? i : Block::kSlots - 1 - i;
+    block.slots[i].Init(
+        MakeWord(kMinDisc + key / run,
+                 fixture.Copy(EncodeEntry(BigEndian(key, 2), i + 1, 1))));
+  }
+  Words words;
+  LoadWords(block, &words);
+  SortedWords sorted;
+  const uint64_t before = TestComparator::calls();
+  Sort(ordering, 0, words, &sorted);
+  const uint64_t calls = TestComparator::calls() - before;
+  for (int i = 0; i < Block::kSlots; ++i) {
+    EXPECT_EQ(BigEndian(i, 2), ParseEntry(EntryOf(sorted.word[i])).user_key);
+  }
+  return calls;
+}
+
+// A load in key order, in either direction, leaves ties behind that are in
+// order already: each is compared with the one before it.
+TEST(ListComparisonsTest, TiesOfALoadInKeyOrderAreComparedOnce) {
+  for (const bool ascending : {false, true}) {
+    for (const int run : {2, 4, Block::kSlots}) {
+      EXPECT_LE(CallsOfSort(run, ascending), uint64_t{Block::kSlots})
+          << run << (ascending ? " ascending" : " descending");
+    }
+  }
+}
+
 // A second table begins behind the first block: the root is planned for what
 // goes on there, not only for what that block holds.
 TEST(ListComparisonsTest, ARootDistinguishesWhatFollowsTheFirstBlock) {

@@ -362,15 +362,15 @@ TEST_F(ListSplitTest, LabelsFollowLabelsUntilTheyAreTested) {
   Fill(Table("user", kSlots));
   left_.SetEncoding(nullptr, Cut());
   const PendingAppend append(this, BehindTable("user"));
-  EXPECT_FALSE(IsWorthTesting(left_, append.point.words, 7));
-  EXPECT_TRUE(IsWorthTesting(left_, append.point.words, 8));
+  EXPECT_FALSE(IsWorthTesting(left_, append.point.words, 31));
+  EXPECT_TRUE(IsWorthTesting(left_, append.point.words, 32));
   FillUntested(append, &right_);
   EXPECT_TRUE(right_.has_labels());
   Block tested(0);
   FillTested(append, &tested);
   EXPECT_FALSE(tested.has_labels());
   left_.SetFlag(Block::kHead);
-  EXPECT_TRUE(IsWorthTesting(left_, append.point.words, 7));
+  EXPECT_TRUE(IsWorthTesting(left_, append.point.words, 31));
 }
 
 TEST_F(ListSplitTest, AReplacedHeadLeavesRoomBelow) {
