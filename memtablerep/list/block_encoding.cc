@@ -24,10 +24,10 @@ FASTSKIP_ALWAYS_INLINE size_t LeavesConstants(const Encoding& encoding,
   return size;
 }
 
-// What a key that leaves in front of digit `i` adds to its digest.
-FASTSKIP_ALWAYS_INLINE uint64_t Rest(const Encoding& encoding, int i,
-                                     Side side) {
-  return side == Side::kBelow ? 0 : encoding.DigestsFrom(i) - 1;
+// What a key that leaves in front of `digit` adds to its digest.
+FASTSKIP_ALWAYS_INLINE uint64_t Rest(const Encoding& encoding,
+                                     const Digit* digit, Side side) {
+  return side == Side::kBelow ? 0 : encoding.DigestsFrom(digit) - 1;
 }
 
 FASTSKIP_ALWAYS_INLINE uint64_t LastDigit(const Encoding& encoding,
@@ -48,9 +48,11 @@ FASTSKIP_ALWAYS_INLINE uint64_t ForwardDigest(const Encoding& encoding,
       LeavesConstants(encoding, key.data + encoding.prefix, seen);
   *exits = true;
   uint64_t digest = 0;
-  int i = 0;
-  for (; i < encoding.digits && encoding.digit[i].at < stop; ++i) {
-    const Digit& digit = encoding.digit[i];
+  // By pointer: with an index it takes a quarter longer.
+  const Digit* next = encoding.digit;
+  const Digit* const end = next + encoding.digits;
+  for (; next != end && next->at < stop; ++next) {
+    const Digit& digit = *next;
     const uint32_t byte = window[digit.at];
     const int range = byte >= digit.least[1] ? 1 : 0;
     const uint32_t rank = byte - digit.least[range];
@@ -65,14 +67,13 @@ FASTSKIP_ALWAYS_INLINE uint64_t ForwardDigest(const Encoding& encoding,
   if (stop < seen) {
     const auto expected = static_cast<unsigned char>(
         encoding.expected[stop / 8] >> (8 * (stop % 8)));
-    return digest + Rest(encoding, i,
+    return digest + Rest(encoding, next,
                          window[stop] < expected ? Side::kBelow : Side::kAbove);
   }
-  const bool ends = have == encoding.length ||
-                    (i < encoding.digits && encoding.digit[i].at == have &&
-                     encoding.digit[i].end);
+  const bool ends =
+      have == encoding.length || (next != end && next->at == have && next->end);
   if (!ends) {
-    return digest + Rest(encoding, i,
+    return digest + Rest(encoding, next,
                          have < encoding.length ? Side::kBelow : Side::kAbove);
   }
   *exits = false;

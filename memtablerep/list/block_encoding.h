@@ -141,9 +141,10 @@ struct alignas(64) Encoding {
   // The number of values of the last digit.
   uint64_t last_radix() const { return tells_versions ? kSequenceRanks : 1; }
 
-  // The number of digests of keys that agree in front of digit `i`.
-  uint64_t DigestsFrom(int i) const {
-    return i == 0 ? greatest + 1 : digit[i - 1].weight;
+  // The number of digests of keys that agree in front of `from`, a digit or the
+  // end of them.
+  uint64_t DigestsFrom(const Digit* from) const {
+    return from == digit ? greatest + 1 : from[-1].weight;
   }
 };
 static_assert(sizeof(Encoding) == 384, "six cache lines");

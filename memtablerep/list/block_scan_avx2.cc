@@ -298,28 +298,21 @@ FASTSKIP_TARGET bool Ascend(const Discs& discs) {
                 _mm256_cmpeq_epi16(back, discs.back)) == kAllSlots;
 }
 
-// Bit i: slot i is empty.
-FASTSKIP_TARGET uint32_t EmptyOf(const Discs& discs) {
+FASTSKIP_TARGET int CountFilled(const Discs& discs) {
   const __m256i empty = _mm256_set1_epi16(-1);
-  return MaskOf(_mm256_cmpeq_epi16(discs.front, empty),
-                _mm256_cmpeq_epi16(discs.back, empty));
+  return Block::kSlots -
+         __builtin_popcount(MaskOf(_mm256_cmpeq_epi16(discs.front, empty),
+                                   _mm256_cmpeq_epi16(discs.back, empty)));
 }
 
 // By numbers of 32 bits: a discriminator, and behind it the rank of its slot.
-FASTSKIP_ENTRY void Sort(const Words& words, SortedWords* sorted) {
+FASTSKIP_ENTRY void SortByNetwork(const Words& words, SortedWords* sorted) {
   // Later slots come first; lanes that are no slots come last of all.
   const __m256i ranks_front = _mm256_setr_epi16(27, 26, 25, 24, 23, 22, 21, 20,
                                                 19, 18, 17, 16, 15, 14, 13, 12);
   const __m256i ranks_back =
       _mm256_setr_epi16(11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 28, 29, 30, 31);
   const Discs discs = LoadDiscs(words);
-  const uint32_t empty = EmptyOf(discs);
-  sorted->count = Block::kSlots - __builtin_popcount(empty);
-  if (Ascend(discs)) {
-    std::copy_n(words.slot, Block::kSlots, sorted->word);
-    sorted->ties = TiesOf(discs) & BitsBelow(sorted->count);
-    return;
-  }
   const Rows x = Transpose(SortRows({
       _mm256_unpacklo_epi16(ranks_front, discs.front),
       _mm256_unpackhi_epi16(ranks_front, discs.front),
@@ -335,7 +328,16 @@ FASTSKIP_ENTRY void Sort(const Words& words, SortedWords* sorted) {
   for (size_t i = 0; i < Block::kSlots; ++i) {
     sorted->word[i] = words.slot[Block::kSlots - 1 - number[2 * i]];
   }
+  sorted->count = CountFilled(discs);
   sorted->ties = TiesOf(UpperHalves(x)) & BitsBelow(sorted->count);
+}
+
+FASTSKIP_ENTRY void Sort(const Words& words, SortedWords* sorted) {
+  const Discs discs = LoadDiscs(words);
+  if (!Ascend(discs)) return SortByNetwork(words, sorted);
+  std::copy_n(words.slot, Block::kSlots, sorted->word);
+  sorted->count = CountFilled(discs);
+  sorted->ties = TiesOf(discs) & BitsBelow(sorted->count);
 }
 
 #undef FASTSKIP_ENTRY
