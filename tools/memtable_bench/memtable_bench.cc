@@ -92,10 +92,11 @@ DEFINE_bool(latency, false,
 DEFINE_bool(counters, false,
             "Also run a round that counts: comparator calls of each "
             "operation; what fastskip's list counts; and ties: words of a "
-            "block that have the discriminator of the key looked for, so that "
-            "their entries' keys are compared. Every 16th key is looked for "
-            "from the root: before its insert (ties_per_insert), and when all "
-            "is written (ties_per_get: the entry that was looked for is not "
+            "block that have the discriminator of the key looked for. A lookup "
+            "compares their entries' keys, and so does an insert, but for a "
+            "lone writer's in a leaf. Every 16th key is looked for from the "
+            "root: before its insert (ties_per_insert), and when all is "
+            "written (ties_per_get: the entry that was looked for is not "
             "counted). …_in_leaf: of these, those among entries; the others "
             "are blocks, in blocks above. A list that uses labels "
             "(uses_labels) has none");

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The ties that a search of fastskip's list meets: words of a block that have
-// the discriminator of the key looked for, whose keys are therefore compared.
-// Recomputed from the blocks, so that the list itself need not count.
+// the discriminator of the key looked for, whose keys are therefore compared
+// (but for those that a lone writer's insert meets in a leaf). Recomputed from
+// the blocks, so that the list itself need not count.
 #pragma once
 
 #include <cstdint>
