@@ -48,7 +48,7 @@ FASTSKIP_ALWAYS_INLINE uint64_t ForwardDigest(const Encoding& encoding,
       LeavesConstants(encoding, key.data + encoding.prefix, seen);
   *exits = true;
   uint64_t digest = 0;
-  // By pointer: with an index it takes a quarter longer.
+  // By pointer: with an index it takes a fifth longer.
   const Digit* next = encoding.digit;
   const Digit* const end = next + encoding.digits;
   for (; next != end && next->at < stop; ++next) {

@@ -329,6 +329,7 @@ FASTSKIP_ENTRY void SortByNetwork(const Words& words, SortedWords* sorted) {
     sorted->word[i] = words.slot[Block::kSlots - 1 - number[2 * i]];
   }
   sorted->count = CountFilled(discs);
+  sorted->in_slot_order = false;
   sorted->ties = TiesOf(UpperHalves(x)) & BitsBelow(sorted->count);
 }
 
@@ -337,6 +338,7 @@ FASTSKIP_ENTRY void Sort(const Words& words, SortedWords* sorted) {
   if (!Ascend(discs)) return SortByNetwork(words, sorted);
   std::copy_n(words.slot, Block::kSlots, sorted->word);
   sorted->count = CountFilled(discs);
+  sorted->in_slot_order = true;
   sorted->ties = TiesOf(discs) & BitsBelow(sorted->count);
 }
 

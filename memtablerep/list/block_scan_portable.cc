@@ -101,7 +101,9 @@ void SortByPlace(const Words& words, SortedWords* sorted) {
 void Sort(const Words& words, SortedWords* sorted) {
   sorted->count =
       Block::kSlots - __builtin_popcount(SlotsWith(words, kEmptyDisc, 1));
-  if (std::is_sorted(words.disc, words.disc + Block::kSlots)) {
+  sorted->in_slot_order =
+      std::is_sorted(words.disc, words.disc + Block::kSlots);
+  if (sorted->in_slot_order) {
     std::copy_n(words.slot, Block::kSlots, sorted->word);
   } else {
     SortByPlace(words, sorted);

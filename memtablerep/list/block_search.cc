@@ -88,6 +88,23 @@ bool AnyEquals(uint32_t slots, int level, const Key& key, const Words& words) {
   return false;
 }
 
+// Turns round the runs of `ties` that lie upside down, of words that are in the
+// order of their slots: that is right for a load in key order, and wrong for
+// versions of one key. Two words in the middle tell.
+void TurnRuns(const Ordering& ordering, int level, uint32_t ties,
+              SortedWords* sorted) {
+  while (ties != 0) {
+    const int first = __builtin_ctz(ties) - 1;
+    const int length = __builtin_ctz(~(ties >> (first + 1))) + 1;
+    uint64_t* const run = sorted->word + first;
+    const uint64_t* const middle = run + length / 2;
+    if (length > 2 && CompareWords(ordering, level, middle[-1], *middle) > 0) {
+      std::reverse(run, run + length);
+    }
+    ties &= ~BitsBelow(first + length);
+  }
+}
+
 // Prefetches all words' entries, or blocks.
 void PrefetchWords(const Words& words, const Key& instead_of_none) {
   for (const uint64_t w : words.slot) {
@@ -127,12 +144,7 @@ void OrderTies(const Ordering& ordering, int level, SortedWords* sorted) {
 void OrderTies(const Ordering& ordering, int level, int begin, int end,
                SortedWords* sorted) {
   uint32_t ties = sorted->ties & BitsBelow(end) & ~BitsBelow(begin);
-  // Where all tie, the slots do not tell a load in key order from versions.
-  const int last = sorted->count - 1;
-  if (last > 0 && ties == (BitsBelow(last + 1) & ~uint32_t{1}) &&
-      CompareWords(ordering, level, sorted->word[0], sorted->word[last]) > 0) {
-    std::reverse(sorted->word, sorted->word + last + 1);
-  }
+  if (sorted->in_slot_order) TurnRuns(ordering, level, ties, sorted);
   for (; ties != 0; ties &= ties - 1) {
     int at = __builtin_ctz(ties);
     const uint64_t w = sorted->word[at];

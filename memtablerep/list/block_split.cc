@@ -20,12 +20,14 @@ uint64_t SequenceOf(int level, uint64_t word) {
 
 // Whether `key` goes on a run that ascends up to the word `last` of a full
 // block: what lies above, inserted under `above`, is older, and the words up to
-// `last` were written one after the other. (In random order by chance, in less
-// than one of 120 blocks.)
+// `last`, none of which tie, were written one after the other. (In random order
+// by chance, in less than one of 120 blocks.)
 bool Ascends(int level, const SortedWords& sorted, int last, uint64_t above,
              const Key& key) {
   constexpr int kRun = std::min(5, Block::kSlots);
   if (last + 1 < kRun) return false;
+  const uint32_t pairs = BitsBelow(last + 1) & ~BitsBelow(last + 2 - kRun);
+  if ((sorted.ties & pairs) != 0) return false;
   if (above >= SequenceOf(level, sorted.word[last])) return false;
   uint64_t newer = key.sequence;
   for (int i = last; i > last - kRun; --i) {

@@ -113,7 +113,10 @@ TEST_F(ListScanTest, EveryFormGivesTheSameAnswers) {
 
       SortedWords sorted;
       (*scan)->sort(words, &sorted);
-      if (!std::is_sorted(expected.begin(), expected.end(), DiscBelow)) {
+      const bool in_slot_order =
+          std::is_sorted(expected.begin(), expected.end(), DiscBelow);
+      ASSERT_EQ(in_slot_order, sorted.in_slot_order);
+      if (!in_slot_order) {
         std::reverse(expected.begin(), expected.end());
         std::stable_sort(expected.begin(), expected.end(), DiscBelow);
       }
