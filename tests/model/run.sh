@@ -117,23 +117,32 @@ captured() {
 order_of() {
   local order
   order=$(captured step_atomic.h \
-    "\\b$1"'\([^)]*\) (?:const )?\{[^}]*?memory_order_(?!relaxed\) !=)(\w+)')
+    "\\b$1"'\([^)]*\) (?:const )?\{[^}]*?memory_order_(?!relaxed\) !=)(\w+)') ||
+    return 1
   [ "$order" = relaxed ] && echo 0 || echo 1
+}
+
+# order_in <file> <regular expression>: the order of the method that it captures.
+order_in() {
+  local method
+  method=$(captured "$1" "$2") || return 1
+  if [ "$method" = ReplaceSlot ]; then
+    method=$(captured block.h 'bool ReplaceSlot\([^}]*?: slots\[i\]\.(\w+)\(') ||
+      return 1
+  fi
+  order_of "$method"
 }
 
 check_orders() {
   local clear slot_load use_cas use_load
-  clear=$(captured block_skip_list_split.cc \
-    'ClearMoved\([^{;]*\{[^}]*?(\w+)\((?:i, )?word, empty\b')
-  if [ "$clear" = ReplaceSlot ]; then
-    clear=$(captured block.h 'bool ReplaceSlot\([^}]*?: slots\[i\]\.(\w+)\(')
-  fi
-  slot_load=$(captured block_scan_portable.cc 'block\.slots\[i\]\.(\w+)\(')
-  use_cas=$(captured sharded_arena.cc 'shards_in_use_\.(Replace\w+)\(')
-  use_load=$(captured sharded_arena.cc \
-    'MyShard\(\) \{[^}]*?shards_in_use_\.(\w+)\(')
-  verify 'memory orders of the code' orders.pml safety \
-    "-DCLEAR=$(order_of "$clear") -DSLOT_LOAD=$(order_of "$slot_load") -DUSE_CAS=$(order_of "$use_cas") -DUSE_LOAD=$(order_of "$use_load")"
+  clear=$(order_in block_skip_list_split.cc \
+    'ClearMoved\([^{;]*\{.*?(\w+)\((?:i, )?words\.slot\[i\], empty\b') &&
+    slot_load=$(order_in block_scan_portable.cc 'block\.slots\[i\]\.(\w+)\(') &&
+    use_cas=$(order_in sharded_arena.cc 'shards_in_use_\.(Replace\w+)\(') &&
+    use_load=$(order_in sharded_arena.cc \
+      'MyShard\(\) \{[^}]*?shards_in_use_\.(\w+)\(') &&
+    verify 'memory orders of the code' orders.pml safety \
+      "-DCLEAR=$clear -DSLOT_LOAD=$slot_load -DUSE_CAS=$use_cas -DUSE_LOAD=$use_load"
 }
 
 main() {
