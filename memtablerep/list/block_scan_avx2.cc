@@ -298,20 +298,23 @@ FASTSKIP_TARGET bool Ascend(const Discs& discs) {
                 _mm256_cmpeq_epi16(back, discs.back)) == kAllSlots;
 }
 
-FASTSKIP_TARGET int CountFilled(const Discs& discs) {
-  const __m256i empty = _mm256_set1_epi16(-1);
-  return Block::kSlots -
-         __builtin_popcount(MaskOf(_mm256_cmpeq_epi16(discs.front, empty),
-                                   _mm256_cmpeq_epi16(discs.back, empty)));
+FASTSKIP_TARGET void CountFilled(const Discs& discs, SortedWords* sorted) {
+  const __m256i none = _mm256_set1_epi16(-1);
+  sorted->empty = MaskOf(_mm256_cmpeq_epi16(discs.front, none),
+                         _mm256_cmpeq_epi16(discs.back, none));
+  sorted->count = Block::kSlots - __builtin_popcount(sorted->empty);
 }
 
 // By numbers of 32 bits: a discriminator, and behind it the rank of its slot.
 FASTSKIP_ENTRY void SortByNetwork(const Words& words, SortedWords* sorted) {
-  // Later slots come first; lanes that are no slots come last of all.
-  const __m256i ranks_front = _mm256_setr_epi16(27, 26, 25, 24, 23, 22, 21, 20,
-                                                19, 18, 17, 16, 15, 14, 13, 12);
-  const __m256i ranks_back =
-      _mm256_setr_epi16(11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 28, 29, 30, 31);
+  // Later slots come first: a slot is 31 less its rank, or, in the same bits,
+  // their exclusive or. Lanes that are no slots are empty, too, and so behind
+  // what counts; as slot 0 they lead to no word that is not there.
+  const __m256i ranks_front = _mm256_setr_epi16(31, 30, 29, 28, 27, 26, 25, 24,
+                                                23, 22, 21, 20, 19, 18, 17, 16);
+  const __m256i ranks_back = _mm256_setr_epi16(15, 14, 13, 12, 11, 10, 9, 8, 7,
+                                               6, 5, 4, 31, 31, 31, 31);
+  const __m256i to_slots = _mm256_set1_epi32(31);
   const Discs discs = LoadDiscs(words);
   const Rows x = Transpose(SortRows({
       _mm256_unpacklo_epi16(ranks_front, discs.front),
@@ -319,16 +322,20 @@ FASTSKIP_ENTRY void SortByNetwork(const Words& words, SortedWords* sorted) {
       _mm256_unpacklo_epi16(ranks_back, discs.back),
       _mm256_unpackhi_epi16(ranks_back, discs.back),
   }));
-  alignas(32) uint16_t number[2 * 32];  // rank, discriminator, rank, ...
+  alignas(32) uint16_t number[2 * 32];  // slot, discriminator, slot, ...
   auto* const to = reinterpret_cast<__m256i*>(number);
-  _mm256_store_si256(to, x.a);
-  _mm256_store_si256(to + 1, x.b);
-  _mm256_store_si256(to + 2, x.c);
-  _mm256_store_si256(to + 3, x.d);
-  for (size_t i = 0; i < Block::kSlots; ++i) {
-    sorted->word[i] = words.slot[Block::kSlots - 1 - number[2 * i]];
+  _mm256_store_si256(to, _mm256_xor_si256(x.a, to_slots));
+  _mm256_store_si256(to + 1, _mm256_xor_si256(x.b, to_slots));
+  _mm256_store_si256(to + 2, _mm256_xor_si256(x.c, to_slots));
+  _mm256_store_si256(to + 3, _mm256_xor_si256(x.d, to_slots));
+  static_assert(Block::kSlots % 4 == 0, "four words at a time");
+  for (size_t i = 0; i < Block::kSlots; i += 4) {
+    sorted->word[i] = words.slot[number[2 * i]];
+    sorted->word[i + 1] = words.slot[number[2 * i + 2]];
+    sorted->word[i + 2] = words.slot[number[2 * i + 4]];
+    sorted->word[i + 3] = words.slot[number[2 * i + 6]];
   }
-  sorted->count = CountFilled(discs);
+  CountFilled(discs, sorted);
   sorted->in_slot_order = false;
   sorted->ties = TiesOf(UpperHalves(x)) & BitsBelow(sorted->count);
 }
@@ -337,7 +344,7 @@ FASTSKIP_ENTRY void Sort(const Words& words, SortedWords* sorted) {
   const Discs discs = LoadDiscs(words);
   if (!Ascend(discs)) return SortByNetwork(words, sorted);
   std::copy_n(words.slot, Block::kSlots, sorted->word);
-  sorted->count = CountFilled(discs);
+  CountFilled(discs, sorted);
   sorted->in_slot_order = true;
   sorted->ties = TiesOf(discs) & BitsBelow(sorted->count);
 }

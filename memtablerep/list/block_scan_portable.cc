@@ -99,8 +99,8 @@ void SortByPlace(const Words& words, SortedWords* sorted) {
 }
 
 void Sort(const Words& words, SortedWords* sorted) {
-  sorted->count =
-      Block::kSlots - __builtin_popcount(SlotsWith(words, kEmptyDisc, 1));
+  sorted->empty = SlotsWith(words, kEmptyDisc, 1);
+  sorted->count = Block::kSlots - __builtin_popcount(sorted->empty);
   sorted->in_slot_order =
       std::is_sorted(words.disc, words.disc + Block::kSlots);
   if (sorted->in_slot_order) {

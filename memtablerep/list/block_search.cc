@@ -105,6 +105,13 @@ void TurnRuns(const Ordering& ordering, int level, uint32_t ties,
   }
 }
 
+// Whether no more than `count` bits are set. Counting them would be a call of a
+// library on processors before SSE4.2.
+bool HasAtMost(int count, uint32_t bits) {
+  for (; count > 0; --count) bits &= bits - 1;
+  return bits == 0;
+}
+
 // Prefetches all words' entries, or blocks.
 void PrefetchWords(const Words& words, const Key& instead_of_none) {
   for (const uint64_t w : words.slot) {
@@ -299,7 +306,7 @@ void Probe::LocateByLabel(int level) {
   Neighbours& neighbours = visit_.neighbours;
   neighbours = Neighbours();
   const uint32_t filled = SlotsFromDisc(words, 0);
-  if (__builtin_popcount(filled) <= kFew) {
+  if (HasAtMost(kFew, filled)) {
     LocateAmong(filled, level);
     neighbours.predecessor_compared = neighbours.successor_compared = true;
     return;

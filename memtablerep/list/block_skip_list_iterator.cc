@@ -26,6 +26,8 @@ void BlockSkipList::Iterator::StandAt(const Block* block, const char* entry) {
   block_ = block;
   entry_ = entry;
   position_ = -1;
+  watch_ = &block->next;
+  watched_ = kNoView;
   sibling_ = -1;
 }
 
@@ -38,7 +40,6 @@ void BlockSkipList::Iterator::Load(const Block* block) {
 
 // The same, but by discriminator alone: OrderFrom is to follow.
 void BlockSkipList::Iterator::LoadByDisc(const Block* block) {
-  const Ordering ordering = list_->CurrentOrdering();
   Words words;
   uint64_t next = block->next.LoadAcquire();
   for (;;) {
@@ -47,28 +48,39 @@ void BlockSkipList::Iterator::LoadByDisc(const Block* block) {
     if (again == next) break;
     next = again;
   }
+  if (!IsEmpty(next)) BlockOf(next)->Prefetch();
   block_ = block;
   next_ = next;
   ahead_ = list_->CurrentFootprint() == Footprint::kExceedsCache
                ? -kFirstSteps * kSlotsPerStep
                : Block::kSlots;
-  watch_ = FirstEmptySlot(words);
-  if (!IsEmpty(next)) {
-    BlockOf(next)->Prefetch();
-    const uint32_t moved = MovedSlots(ordering, 0, words, next);
-    if (moved != 0 && (watch_ < 0 || __builtin_ctz(moved) < watch_)) {
-      watch_ = __builtin_ctz(moved);
-    }
-  }
-  watched_ = watch_ < 0 ? kNoWord : words.slot[watch_];
   Scan().sort(words, &view_);
   ordered_from_ = fetched_ = view_.count;
-  DropMoved(ordering);
+  uint32_t moved = 0;
+  if (ReachesFence()) {
+    const Ordering ordering = list_->CurrentOrdering();
+    moved = MovedSlots(ordering, 0, words, next);
+    DropMoved(ordering);
+  }
+  const uint32_t open = view_.empty | moved;
+  if (open != 0) {
+    const int slot = __builtin_ctz(open);
+    watch_ = &block->slots[slot];
+    watched_ = words.slot[slot];
+  } else {
+    watch_ = &block->next;
+    watched_ = next;
+  }
+}
+
+// Whether some of the view may have moved.
+bool BlockSkipList::Iterator::ReachesFence() const {
+  return !IsEmpty(next_) && view_.count > 0 &&
+         DiscOf(view_.word[view_.count - 1]) >= DiscOf(next_);
 }
 
 // Leaves the moved entries out of the view, where they come last.
 void BlockSkipList::Iterator::DropMoved(const Ordering& ordering) {
-  if (IsEmpty(next_)) return;
   const uint32_t fence = DiscOf(next_);
   const auto last = [this] { return view_.word[view_.count - 1]; };
   while (view_.count > 0 && DiscOf(last()) > fence) --view_.count;
@@ -80,7 +92,9 @@ void BlockSkipList::Iterator::DropMoved(const Ordering& ordering) {
 // Puts the words of the view from `begin` on, where no run of ties goes on, in
 // true order.
 void BlockSkipList::Iterator::OrderFrom(int begin) {
-  OrderTies(list_->CurrentOrdering(), 0, begin, ordered_from_, &view_);
+  if (view_.ties != 0) {
+    OrderTies(list_->CurrentOrdering(), 0, begin, ordered_from_, &view_);
+  }
   ordered_from_ = begin;
 }
 
@@ -149,7 +163,7 @@ void BlockSkipList::Iterator::EnterNext() {
       entry_ = nullptr;
       return;
     }
-    PrefetchSlots(BlockOf(next_), Block::kSlots);
+    if (ahead_ < Block::kSlots) PrefetchSlots(BlockOf(next_), Block::kSlots);
     Load(BlockOf(next_));
   } while (view_.count == 0);  // only a head can be empty, or be replaced
   StandAt(0);

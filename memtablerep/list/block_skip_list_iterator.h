@@ -22,17 +22,19 @@ class BlockSkipList::Iterator {
   // REQUIRES of the next three: Valid()
   const char* key() const { return entry_; }
   void Next() {
-    if (position_ < 0 || Changed()) {
+    if (Changed()) {
       Refresh();
       BeginPrefetch();
     }
     if (position_ + 1 == view_.count) return EnterNext();
     StandAt(position_ + 1);
-    if (fetched_ < view_.count) PrefetchView();
-    if (ahead_ < Block::kSlots) PrefetchAhead(BlockOf(next_));
+    if (ahead_ < Block::kSlots) {
+      if (fetched_ < view_.count) PrefetchView();
+      PrefetchAhead(BlockOf(next_));
+    }
   }
   void Prev() {
-    if (position_ < 0 || Changed()) Refresh();
+    if (Changed()) Refresh();
     if (position_ <= 0) return EnterPrevious();
     if (position_ <= ordered_from_) OrderFrom(0);
     StandAt(position_ - 1);
@@ -58,14 +60,16 @@ class BlockSkipList::Iterator {
   static constexpr int kEntriesAhead = 6;
   static constexpr int kStepsToNext = Block::kSlots / kSlotsPerStep;
 
-  // Whether an insert or a split has touched the block since the view was
-  // taken. An insert goes to the lowest slot that is empty or whose entry has
-  // moved, and nowhere else: while that slot and `next` are as they were,
-  // nothing was added.
-  bool Changed() const {
-    return block_->next.LoadRelaxed() != next_ ||
-           (watch_ >= 0 && block_->slots[watch_].LoadRelaxed() != watched_);
-  }
+  // Stands for a watched word where there is no view: none is like that, for
+  // an address that goes with kEmptyDisc is null or a block's.
+  static constexpr uint64_t kNoView = ~uint64_t{0};
+
+  // Whether there is no view, or an insert or a split has touched the block
+  // since it was taken. An insert goes to the lowest slot that is empty or
+  // whose entry has moved, and nowhere else; where there is no such slot, a
+  // split is next. While there is one, there is none (invariant 2). So one word
+  // tells.
+  bool Changed() const { return watch_->LoadRelaxed() != watched_; }
   // In the view.
   void StandAt(int position) {
     position_ = position;
@@ -74,6 +78,7 @@ class BlockSkipList::Iterator {
   void StandAt(const Block* block, const char* entry);
   void Load(const Block* block);
   void LoadByDisc(const Block* block);
+  bool ReachesFence() const;
   void DropMoved(const Ordering& ordering);
   void OrderFrom(int begin);
   int FindEntry(int from) const;
@@ -95,9 +100,11 @@ class BlockSkipList::Iterator {
   const Block* block_ = nullptr;  // holds entry_, or a block left of that does
   // What follows belongs to a view of block_, if there is one.
   int position_ = -1;  // of entry_ in view_; -1: no view yet
-  int watch_ = -1;     // the slot the next insert into the block will take
-  uint64_t watched_ = kNoWord;  // the word there when the view was taken
-  uint64_t next_ = kNoNext;     // of block_, then
+  // What the next insert into the block will change: a slot or, where it is
+  // full, `next`; and the word there when the view was taken.
+  const StepAtomic<uint64_t>* watch_ = nullptr;
+  uint64_t watched_ = kNoView;
+  uint64_t next_ = kNoNext;  // of block_, then
   // Slots of the next block whose entries were prefetched; below 0 there are
   // steps to go before that.
   int ahead_ = 0;

@@ -123,6 +123,7 @@ TEST_F(ListScanTest, EveryFormGivesTheSameAnswers) {
       const auto filled =
           std::find_if(expected.begin(), expected.end(), IsEmpty);
       ASSERT_EQ(sorted.count, filled - expected.begin());
+      ASSERT_EQ(sorted.empty, (*scan)->slots_with(words, kEmptyDisc, 1));
       ASSERT_TRUE(std::equal(expected.begin(), filled, sorted.word));
       for (int i = 0; i < Block::kSlots; ++i) {
         const bool tie = i > 0 && i < sorted.count &&
