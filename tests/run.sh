@@ -23,7 +23,7 @@ FUZZ_SECONDS=300
 CRASH_KILLS=700
 STEP_SKIPPED=77    # exit status of a step that cannot run here
 PACKAGES="$FASTSKIP_BUILD_PACKAGES $ROCKSDB_SOURCE_PACKAGES
-  libgtest-dev clang clang-format clang-tidy libclang-rt-dev shellcheck yamllint spin wamerican gnuplot-nox default-jdk-headless
+  libgtest-dev clang clang-format clang-tidy libclang-rt-dev shellcheck yamllint spin wamerican-huge gnuplot-nox default-jdk-headless
   mmdebstrap file"
 PASSED=0
 FAILED=0

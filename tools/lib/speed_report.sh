@@ -263,7 +263,7 @@ run_memtable_bench() {
 
 # run_real_keys: real encodings beside db_bench's keys, in tree and out of it.
 run_real_keys() {
-  local entries=$((NUM * 2 / 5)),$((NUM * 2)) flags
+  local entries=$((NUM / 10)),$((NUM * 2 / 5)),$((NUM * 2)) flags
   flags=("--entries=$entries" "--benchmarks=insert,get,seek10,scan" --counters
     "--keys=random,$ENCODINGS,$LISTED_KEYS")
   progress "memtables by themselves, real encodings"

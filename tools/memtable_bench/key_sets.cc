@@ -22,10 +22,12 @@ namespace {
 
 // Packages with many files; tools/memtable_bench.sh installs them.
 constexpr char kPathPackages[] =
-    "breeze-icon-theme cmake-data libboost1.74-dev libc6-dev libstdc++-12-dev "
-    "linux-libc-dev manpages-dev perl-modules-5.36 tzdata";
-constexpr char kWordPackage[] = "wamerican";
-constexpr char kWordFile[] = "/usr/share/dict/american-english";
+    "breeze-icon-theme cmake-data elementary-xfce-icon-theme golang-1.19-src "
+    "lazarus-doc-2.2 libboost1.74-dev libc6-dev libeccodes-data "
+    "libstdc++-12-dev libstdc++-12-doc linux-libc-dev manpages-dev "
+    "mariadb-test-data numix-icon-theme perl-modules-5.36 rust-src tzdata";
+constexpr char kWordPackage[] = "wamerican-huge";
+constexpr char kWordFile[] = "/usr/share/dict/american-english-huge";
 
 constexpr uint32_t kPathValueSize = 100;
 constexpr uint32_t kWordValueSize = 32;
@@ -223,7 +225,7 @@ std::string NameInReports(const std::string& kind, const std::string& path) {
 const std::vector<NamedKeys>& OtherKeys() {
   static const std::vector<NamedKeys> others = {
       {"paths", "the files of some Debian packages, shuffled"},
-      {"words", "those of the Debian package wamerican, shuffled"}};
+      {"words", "those of the Debian package wamerican-huge, shuffled"}};
   return others;
 }
 
