@@ -81,7 +81,7 @@ struct alignas(64) Block {
     kHead = 1,  // leftmost of its level
     // Of the entries that moved here out of the left neighbour only the lower
     // bound has its discriminator there: which of the ties have moved need not
-    // be compared.
+    // be compared, if all were seen after those of earlier splits were cleared.
     kLowerBoundUntied = 2,
     kReverse = 4,  // greater bytes come first
   };

@@ -119,13 +119,15 @@ void PrefetchWords(const Words& words, const Key& instead_of_none) {
   }
 }
 
-// Whether `word`, which has the discriminator of `right`, has moved there.
+// Whether `word`, which has the discriminator of `right`, has moved there. What
+// `right` tells of ties holds for its own split: a word that was seen in pieces
+// may have moved with an earlier one.
 bool TieHasMoved(const Ordering& ordering, int level, uint64_t word,
-                 const Block& right) {
+                 const Block& right, Seen seen) {
   const char* const entry = KeyEntryOf(level, word);
   if (entry == nullptr || entry == right.lower_bound()) return entry != nullptr;
-  return !right.is_lower_bound_untied() &&
-         ordering.CompareTied(entry, right.lower_bound()) >= 0;
+  if (seen == Seen::kAtOnce && right.is_lower_bound_untied()) return false;
+  return ordering.CompareTied(entry, right.lower_bound()) >= 0;
 }
 
 }  // namespace
@@ -178,11 +180,11 @@ bool NextIsAbove(const Ordering& ordering, uint64_t next, const Key& key,
   return bound == Bound::kBelow ? c >= 0 : c > 0;
 }
 
-bool IsMoved(const Ordering& ordering, int level, uint64_t word,
-             uint64_t next) {
+bool IsMoved(const Ordering& ordering, int level, uint64_t word, uint64_t next,
+             Seen seen) {
   if (IsEmpty(next) || IsEmpty(word)) return false;
   if (DiscOf(word) != DiscOf(next)) return DiscOf(word) > DiscOf(next);
-  return TieHasMoved(ordering, level, word, *BlockOf(next));
+  return TieHasMoved(ordering, level, word, *BlockOf(next), seen);
 }
 
 uint32_t MovedSlots(const Ordering& ordering, int level, const Words& words,
@@ -193,7 +195,8 @@ uint32_t MovedSlots(const Ordering& ordering, int level, const Words& words,
   uint32_t ties = SlotsWithDisc(words, DiscOf(next));
   for (; ties != 0; ties &= ties - 1) {
     const int i = __builtin_ctz(ties);
-    if (!TieHasMoved(ordering, level, words.slot[i], *BlockOf(next))) {
+    if (!TieHasMoved(ordering, level, words.slot[i], *BlockOf(next),
+                     Seen::kAtOnce)) {
       moved &= ~(uint32_t{1} << i);
     }
   }
@@ -382,9 +385,9 @@ inline bool Probe::BelongsRight() const {
 bool Probe::PlaceHolds(const Block& block) {
   Neighbours& neighbours = visit_.neighbours;
   if (neighbours.equal) return true;
-  const bool in_block =
-      !IsEmpty(neighbours.successor) &&
-      !IsMoved(ordering_, block.level(), neighbours.successor, visit_.next);
+  const bool in_block = !IsEmpty(neighbours.successor) &&
+                        !IsMoved(ordering_, block.level(), neighbours.successor,
+                                 visit_.next, visit_.seen);
   if (!in_block) {
     if (!IsEmpty(visit_.next) &&
         ordering_.Compare(BlockOf(visit_.next)->lower_bound(), key_) <= 0) {
@@ -419,6 +422,7 @@ inline Probe::Outcome Probe::VisitFor(const Block& block, Exact exact) {
     if (next != visit_.next) return Outcome::kRetry;
     slot_ = FirstEmptySlot(visit_.words);
   }
+  visit_.seen = next == visit_.next ? Seen::kAtOnce : Seen::kInPieces;
   visit_.next = next;
   Locate<purpose>(block.level(), exact);
   if (BelongsRight()) return Outcome::kMoveRight;

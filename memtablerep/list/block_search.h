@@ -59,9 +59,17 @@ struct Neighbours {
   bool successor_compared = false;
 };
 
+// What a copy of a block's words shows, if the `next` that goes with it was
+// loaded after them.
+enum class Seen : uint8_t {
+  kAtOnce,    // it was the same before: the block as it was at one moment
+  kInPieces,  // it was not: words may have moved with one split or several
+};
+
 // What one visit saw of a block.
 struct Visit {
   uint64_t next = kNoNext;
+  Seen seen = Seen::kInPieces;
   bool by_digest = false;  // the search used `disc`
   uint32_t disc = 0;
   Words words;
@@ -76,9 +84,11 @@ bool NextIsAbove(const Ordering& ordering, uint64_t next, const Key& key,
 
 // Whether `word` of a block of `level` lies at or above the lower bound of the
 // right neighbour that `next` leads to.
-bool IsMoved(const Ordering& ordering, int level, uint64_t word, uint64_t next);
+bool IsMoved(const Ordering& ordering, int level, uint64_t word, uint64_t next,
+             Seen seen);
 
 // The slots whose words have moved, if `next` is that of the block.
+// REQUIRES: `words` were seen at once
 uint32_t MovedSlots(const Ordering& ordering, int level, const Words& words,
                     uint64_t next);
 

@@ -86,7 +86,8 @@ void BlockSkipList::Iterator::DropMoved(const Ordering& ordering) {
   while (view_.count > 0 && DiscOf(last()) > fence) --view_.count;
   if (view_.count == 0 || DiscOf(last()) < fence) return;
   OrderFrom(0);
-  while (view_.count > 0 && IsMoved(ordering, 0, last(), next_)) --view_.count;
+  while (view_.count > 0 && IsMoved(ordering, 0, last(), next_, Seen::kAtOnce))
+    --view_.count;
 }
 
 // Puts the words of the view from `begin` on, where no run of ties goes on, in

@@ -420,6 +420,16 @@ TEST_P(BytewiseScheduleTest, NarrowingGap) {
   RunAll(Plain("NarrowingGap", setup, {"i130", "i130", "f127"}));
 }
 
+// A lookup whose scan lasts across two splits of its block: it has seen what
+// moved with the first, and the bound of the second ties with that.
+TEST_P(BytewiseScheduleTest, LookUpAcrossTwoSplits) {
+  Scenario scenario =
+      Plain("LookUpAcrossTwoSplits", {3, 7, 5, 4, 6, 900, 120, 9},
+            {"f100", "i10 i110 i12"});
+  scenario.user_key = PaddedOrPlainKey;
+  RunAll(scenario);
+}
+
 TEST_P(BytewiseScheduleTest, OutOfMemory) {
   constexpr int kVariants = 4;
   for (int chunks = 0; chunks < kVariants; ++chunks) {
