@@ -32,11 +32,12 @@
 //     a *clear* too, since whoever sees the empty word must also see the `next`
 //     that explains it;
 //   - a failed CAS is relaxed: its result is dropped, the caller retries;
-//   - the relaxed loads serve an iterator's watch, which only asks whether a
-//     word differs from one that it has acquired before. A stale value says
-//     "unchanged" a little longer, which is as if the iterator had stepped a
-//     little earlier; what happened before the step in the same thread, or was
-//     handed to it by synchronisation, coherence lets it see.
+//   - the relaxed loads serve prefetching and hints, and an iterator's watch,
+//     which only asks whether a word differs from one that it has acquired
+//     before. A stale value says "unchanged" a little longer, which is as if the
+//     iterator had stepped a little earlier; what happened before the step in
+//     the same thread, or was handed to it by synchronisation, coherence lets
+//     it see.
 #pragma once
 
 #include <cstddef>

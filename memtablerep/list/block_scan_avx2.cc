@@ -298,7 +298,7 @@ FASTSKIP_TARGET bool Ascend(const Discs& discs) {
                 _mm256_cmpeq_epi16(back, discs.back)) == kAllSlots;
 }
 
-FASTSKIP_TARGET void CountFilled(const Discs& discs, SortedWords* sorted) {
+FASTSKIP_TARGET void FindEmpty(const Discs& discs, SortedWords* sorted) {
   const __m256i none = _mm256_set1_epi16(-1);
   sorted->empty = MaskOf(_mm256_cmpeq_epi16(discs.front, none),
                          _mm256_cmpeq_epi16(discs.back, none));
@@ -335,7 +335,7 @@ FASTSKIP_ENTRY void SortByNetwork(const Words& words, SortedWords* sorted) {
     sorted->word[i + 2] = words.slot[number[2 * i + 4]];
     sorted->word[i + 3] = words.slot[number[2 * i + 6]];
   }
-  CountFilled(discs, sorted);
+  FindEmpty(discs, sorted);
   sorted->in_slot_order = false;
   sorted->ties = TiesOf(UpperHalves(x)) & BitsBelow(sorted->count);
 }
@@ -344,7 +344,7 @@ FASTSKIP_ENTRY void Sort(const Words& words, SortedWords* sorted) {
   const Discs discs = LoadDiscs(words);
   if (!Ascend(discs)) return SortByNetwork(words, sorted);
   std::copy_n(words.slot, Block::kSlots, sorted->word);
-  CountFilled(discs, sorted);
+  FindEmpty(discs, sorted);
   sorted->in_slot_order = true;
   sorted->ties = TiesOf(discs) & BitsBelow(sorted->count);
 }

@@ -105,8 +105,8 @@ void TurnRuns(const Ordering& ordering, int level, uint32_t ties,
   }
 }
 
-// Whether no more than `count` bits are set. Counting them would be a call of a
-// library on processors before SSE4.2.
+// Whether no more than `count` bits are set. To count them is a call of a
+// library where the build is for any x86-64.
 bool HasAtMost(int count, uint32_t bits) {
   for (; count > 0; --count) bits &= bits - 1;
   return bits == 0;

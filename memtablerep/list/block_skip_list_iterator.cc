@@ -21,11 +21,10 @@ void PrefetchEntry(uint64_t word, const Block& instead) {
 
 }  // namespace
 
-// Without a view: the next step makes one.
+// Without a view: the next step takes one.
 void BlockSkipList::Iterator::StandAt(const Block* block, const char* entry) {
   block_ = block;
   entry_ = entry;
-  position_ = -1;
   watch_ = &block->next;
   watched_ = kNoView;
   sibling_ = -1;
@@ -58,9 +57,8 @@ void BlockSkipList::Iterator::LoadByDisc(const Block* block) {
   ordered_from_ = fetched_ = view_.count;
   uint32_t moved = 0;
   if (ReachesFence()) {
-    const Ordering ordering = list_->CurrentOrdering();
-    moved = MovedSlots(ordering, 0, words, next);
-    DropMoved(ordering);
+    moved = MovedSlots(list_->CurrentOrdering(), 0, words, next);
+    if (moved != 0) DropMoved(__builtin_popcount(moved));
   }
   const uint32_t open = view_.empty | moved;
   if (open != 0) {
@@ -79,15 +77,10 @@ bool BlockSkipList::Iterator::ReachesFence() const {
          DiscOf(view_.word[view_.count - 1]) >= DiscOf(next_);
 }
 
-// Leaves the moved entries out of the view, where they come last.
-void BlockSkipList::Iterator::DropMoved(const Ordering& ordering) {
-  const uint32_t fence = DiscOf(next_);
-  const auto last = [this] { return view_.word[view_.count - 1]; };
-  while (view_.count > 0 && DiscOf(last()) > fence) --view_.count;
-  if (view_.count == 0 || DiscOf(last()) < fence) return;
+// Leaves so many moved entries out of the view: in order, they come last.
+void BlockSkipList::Iterator::DropMoved(int count) {
   OrderFrom(0);
-  while (view_.count > 0 && IsMoved(ordering, 0, last(), next_, Seen::kAtOnce))
-    --view_.count;
+  view_.count -= count;
 }
 
 // Puts the words of the view from `begin` on, where no run of ties goes on, in

@@ -60,15 +60,16 @@ class BlockSkipList::Iterator {
   static constexpr int kEntriesAhead = 6;
   static constexpr int kStepsToNext = Block::kSlots / kSlotsPerStep;
 
-  // Stands for a watched word where there is no view: none is like that, for
-  // an address that goes with kEmptyDisc is null or a block's.
+  // Stands for a watched word where there is no view. None is like that: the
+  // address that goes with kEmptyDisc is null or that of a block, which is
+  // aligned.
   static constexpr uint64_t kNoView = ~uint64_t{0};
 
-  // Whether there is no view, or an insert or a split has touched the block
-  // since it was taken. An insert goes to the lowest slot that is empty or
-  // whose entry has moved, and nowhere else; where there is no such slot, a
-  // split is next. While there is one, there is none (invariant 2). So one word
-  // tells.
+  // Whether there is no view, or the block may have changed since it was taken.
+  // An insert goes to the lowest slot that is empty or whose entry has moved,
+  // and nowhere else. Nothing but a full block is split, appended to or
+  // replaced (invariant 2), and each of these changes `next`. So one word
+  // tells: that of this slot, or `next` where there is none.
   bool Changed() const { return watch_->LoadRelaxed() != watched_; }
   // In the view.
   void StandAt(int position) {
@@ -79,7 +80,7 @@ class BlockSkipList::Iterator {
   void Load(const Block* block);
   void LoadByDisc(const Block* block);
   bool ReachesFence() const;
-  void DropMoved(const Ordering& ordering);
+  void DropMoved(int count);
   void OrderFrom(int begin);
   int FindEntry(int from) const;
   void BeginPrefetch();
@@ -99,7 +100,7 @@ class BlockSkipList::Iterator {
   const char* entry_ = nullptr;
   const Block* block_ = nullptr;  // holds entry_, or a block left of that does
   // What follows belongs to a view of block_, if there is one.
-  int position_ = -1;  // of entry_ in view_; -1: no view yet
+  int position_ = 0;  // of entry_ in view_
   // What the next insert into the block will change: a slot or, where it is
   // full, `next`; and the word there when the view was taken.
   const StepAtomic<uint64_t>* watch_ = nullptr;
