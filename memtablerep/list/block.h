@@ -34,10 +34,10 @@
 //   - a failed CAS is relaxed: its result is dropped, the caller retries;
 //   - the relaxed loads serve prefetching and hints, and an iterator's watch,
 //     which only asks whether a word differs from one that it has acquired
-//     before. A stale value says "unchanged" a little longer, which is as if the
-//     iterator had stepped a little earlier; what happened before the step in
-//     the same thread, or was handed to it by synchronisation, coherence lets
-//     it see.
+//     before. A stale value says "unchanged" a little longer, which is as if
+//     the iterator had stepped a little earlier; what happened before the step
+//     in the same thread, or was handed to it by synchronisation, coherence
+//     lets it see.
 #pragma once
 
 #include <cstddef>

@@ -39,7 +39,7 @@ struct Nearest {
 // The words of a block that hold something, in some order.
 struct SortedWords {
   int count = 0;
-  uint32_t empty = 0;  // bit i: slot i holds nothing
+  uint32_t empty = 0;          // bit i: slot i holds nothing
   bool in_slot_order = false;  // they lie in the slots in this order, too
   uint32_t ties = 0;  // bit i: word i has the discriminator of word i - 1
   uint64_t word[Block::kSlots];  // what is behind `count` means nothing
