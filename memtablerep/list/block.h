@@ -82,7 +82,7 @@ struct alignas(64) Block {
     kHead = 1,  // leftmost of its level
     // Of the entries that moved here out of the left neighbour only the lower
     // bound has its discriminator there: which of the ties have moved need not
-    // be compared, if all were seen after those of earlier splits were cleared.
+    // be compared, if what earlier splits have moved was cleared before.
     kLowerBoundUntied = 2,
     kReverse = 4,  // greater bytes come first
   };

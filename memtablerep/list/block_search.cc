@@ -105,13 +105,6 @@ void TurnRuns(const Ordering& ordering, int level, uint32_t ties,
   }
 }
 
-// Whether no more than `count` bits are set. To count them is a call of a
-// library where the build is for any x86-64.
-bool HasAtMost(int count, uint32_t bits) {
-  for (; count > 0; --count) bits &= bits - 1;
-  return bits == 0;
-}
-
 // Prefetches all words' entries, or blocks.
 void PrefetchWords(const Words& words, const Key& instead_of_none) {
   for (const uint64_t w : words.slot) {
@@ -119,14 +112,11 @@ void PrefetchWords(const Words& words, const Key& instead_of_none) {
   }
 }
 
-// Whether `word`, which has the discriminator of `right`, has moved there. What
-// `right` tells of ties holds for its own split: a word that was seen in pieces
-// may have moved with an earlier one.
+// Whether `word`, which has the discriminator of `right`, has moved there.
 bool TieHasMoved(const Ordering& ordering, int level, uint64_t word,
-                 const Block& right, Seen seen) {
+                 const Block& right) {
   const char* const entry = KeyEntryOf(level, word);
   if (entry == nullptr || entry == right.lower_bound()) return entry != nullptr;
-  if (seen == Seen::kAtOnce && right.is_lower_bound_untied()) return false;
   return ordering.CompareTied(entry, right.lower_bound()) >= 0;
 }
 
@@ -180,11 +170,11 @@ bool NextIsAbove(const Ordering& ordering, uint64_t next, const Key& key,
   return bound == Bound::kBelow ? c >= 0 : c > 0;
 }
 
-bool IsMoved(const Ordering& ordering, int level, uint64_t word, uint64_t next,
-             Seen seen) {
+bool IsMoved(const Ordering& ordering, int level, uint64_t word,
+             uint64_t next) {
   if (IsEmpty(next) || IsEmpty(word)) return false;
   if (DiscOf(word) != DiscOf(next)) return DiscOf(word) > DiscOf(next);
-  return TieHasMoved(ordering, level, word, *BlockOf(next), seen);
+  return TieHasMoved(ordering, level, word, *BlockOf(next));
 }
 
 uint32_t MovedSlots(const Ordering& ordering, int level, const Words& words,
@@ -192,13 +182,15 @@ uint32_t MovedSlots(const Ordering& ordering, int level, const Words& words,
   if (IsEmpty(next)) return 0;
   uint32_t moved = SlotsFromDisc(words, DiscOf(next));
   if (moved == 0) return 0;
+  const Block& right = *BlockOf(next);
   uint32_t ties = SlotsWithDisc(words, DiscOf(next));
   for (; ties != 0; ties &= ties - 1) {
     const int i = __builtin_ctz(ties);
-    if (!TieHasMoved(ordering, level, words.slot[i], *BlockOf(next),
-                     Seen::kAtOnce)) {
-      moved &= ~(uint32_t{1} << i);
-    }
+    const uint64_t word = words.slot[i];
+    const bool has_moved = right.is_lower_bound_untied()
+                               ? KeyEntryOf(level, word) == right.lower_bound()
+                               : TieHasMoved(ordering, level, word, right);
+    if (!has_moved) moved &= ~(uint32_t{1} << i);
   }
   return moved;
 }
@@ -309,7 +301,7 @@ void Probe::LocateByLabel(int level) {
   Neighbours& neighbours = visit_.neighbours;
   neighbours = Neighbours();
   const uint32_t filled = SlotsFromDisc(words, 0);
-  if (HasAtMost(kFew, filled)) {
+  if (__builtin_popcount(filled) <= kFew) {
     LocateAmong(filled, level);
     neighbours.predecessor_compared = neighbours.successor_compared = true;
     return;
@@ -385,9 +377,9 @@ inline bool Probe::BelongsRight() const {
 bool Probe::PlaceHolds(const Block& block) {
   Neighbours& neighbours = visit_.neighbours;
   if (neighbours.equal) return true;
-  const bool in_block = !IsEmpty(neighbours.successor) &&
-                        !IsMoved(ordering_, block.level(), neighbours.successor,
-                                 visit_.next, visit_.seen);
+  const bool in_block =
+      !IsEmpty(neighbours.successor) &&
+      !IsMoved(ordering_, block.level(), neighbours.successor, visit_.next);
   if (!in_block) {
     if (!IsEmpty(visit_.next) &&
         ordering_.Compare(BlockOf(visit_.next)->lower_bound(), key_) <= 0) {
@@ -422,7 +414,6 @@ inline Probe::Outcome Probe::VisitFor(const Block& block, Exact exact) {
     if (next != visit_.next) return Outcome::kRetry;
     slot_ = FirstEmptySlot(visit_.words);
   }
-  visit_.seen = next == visit_.next ? Seen::kAtOnce : Seen::kInPieces;
   visit_.next = next;
   Locate<purpose>(block.level(), exact);
   if (BelongsRight()) return Outcome::kMoveRight;

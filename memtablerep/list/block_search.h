@@ -59,17 +59,9 @@ struct Neighbours {
   bool successor_compared = false;
 };
 
-// What a copy of a block's words shows, if the `next` that goes with it was
-// loaded after them.
-enum class Seen : uint8_t {
-  kAtOnce,    // it was the same before: the block as it was at one moment
-  kInPieces,  // it was not: words may have moved with one split or several
-};
-
 // What one visit saw of a block.
 struct Visit {
   uint64_t next = kNoNext;
-  Seen seen = Seen::kInPieces;
   bool by_digest = false;  // the search used `disc`
   uint32_t disc = 0;
   Words words;
@@ -84,11 +76,12 @@ bool NextIsAbove(const Ordering& ordering, uint64_t next, const Key& key,
 
 // Whether `word` of a block of `level` lies at or above the lower bound of the
 // right neighbour that `next` leads to.
-bool IsMoved(const Ordering& ordering, int level, uint64_t word, uint64_t next,
-             Seen seen);
+bool IsMoved(const Ordering& ordering, int level, uint64_t word, uint64_t next);
 
 // The slots whose words have moved, if `next` is that of the block.
-// REQUIRES: `words` were seen at once
+// REQUIRES: none was moved by an earlier split than the one that `next` is of,
+// as is so where `next` was the same before and after they were loaded. (What
+// the neighbour's header tells of ties holds for its own split.)
 uint32_t MovedSlots(const Ordering& ordering, int level, const Words& words,
                     uint64_t next);
 

@@ -52,9 +52,7 @@ uint64_t BlockSkipList::CountChildren(const Ordering& ordering, int level,
                       (!IsReplaced(next) &&
                        ordering.Compare(BlockOf(next)->lower_bound(), to) >= 0);
     for (uint64_t w : words.slot) {
-      if (IsEmpty(w) || IsMoved(ordering, level, w, next, Seen::kInPieces)) {
-        continue;
-      }
+      if (IsEmpty(w) || IsMoved(ordering, level, w, next)) continue;
       if ((inside || CompareWord(ordering, level, w, from) >= 0) &&
           (!last || CompareWord(ordering, level, w, to) < 0)) {
         ++count;
@@ -109,8 +107,7 @@ double BlockSkipList::EstimateEntries(const Ordering& ordering,
     const uint64_t next = block->next.LoadAcquire();
     uint64_t* const end =
         std::remove_if(words.slot, words.slot + Block::kSlots, [&](uint64_t w) {
-          return IsEmpty(w) ||
-                 IsMoved(ordering, block->level(), w, next, Seen::kInPieces);
+          return IsEmpty(w) || IsMoved(ordering, block->level(), w, next);
         });
     const auto count = static_cast<uint64_t>(end - words.slot);
     entries *= static_cast<double>(count);

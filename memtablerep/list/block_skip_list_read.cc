@@ -39,8 +39,7 @@ inline bool BlockSkipList::FindInLeaf(Probe* probe, Block* at, Exact exact,
   if (outcome != Probe::Outcome::kHere) return false;
   *found = {at, probe->next(), probe->neighbours()};
   uint64_t& successor = found->neighbours.successor;
-  if (IsMoved(probe->ordering(), 0, successor, found->next,
-              probe->visit().seen)) {
+  if (IsMoved(probe->ordering(), 0, successor, found->next)) {
     successor = kNoWord;
   }
   return true;

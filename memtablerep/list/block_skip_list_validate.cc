@@ -83,7 +83,7 @@ class Validator {
     for (int i = 0; i < sorted.count && ok(); ++i) {
       const uint64_t word = sorted.word[i];
       const char* const entry = KeyEntryOf(level, word);
-      if (IsMoved(ordering_, level, word, next, Seen::kAtOnce)) {
+      if (IsMoved(ordering_, level, word, next)) {
         Fail(block, "holds an entry that its neighbour owns");
       }
       if (!IsEmpty(next) && entry != nullptr &&

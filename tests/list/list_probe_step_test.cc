@@ -140,12 +140,10 @@ TEST_F(ListProbeTest, MovedEntriesAreForInsertsToClear) {
   Probe probe(ordering_, key, Footprint::kFitsCache);
   EXPECT_EQ(Outcome::kMovedEntries, probe.VisitForInsert(block_));
   EXPECT_EQ(Outcome::kHere, probe.VisitForRead(block_, Exact::kBoth));
-  for (const Seen seen : {Seen::kAtOnce, Seen::kInPieces}) {
-    EXPECT_TRUE(IsMoved(ordering_, 0, block_.slots[2].LoadRelaxed(),
-                        block_.next.LoadRelaxed(), seen));
-    EXPECT_FALSE(IsMoved(ordering_, 0, block_.slots[1].LoadRelaxed(),
-                         block_.next.LoadRelaxed(), seen));
-  }
+  EXPECT_TRUE(IsMoved(ordering_, 0, block_.slots[2].LoadRelaxed(),
+                      block_.next.LoadRelaxed()));
+  EXPECT_FALSE(IsMoved(ordering_, 0, block_.slots[1].LoadRelaxed(),
+                       block_.next.LoadRelaxed()));
 }
 
 TEST_F(ListProbeTest, DuplicateWhereUserKeyAndSequenceAreEqual) {
