@@ -22,11 +22,13 @@
 
 namespace fastskip {
 
-// A copy of a block's words, and their discriminators side by side.
-struct alignas(64) Words {
+// A copy of a block's words, and their discriminators side by side. Not aligned
+// to what the vector form loads: RocksDB's arena, where iterators have theirs,
+// does not align to more than a pointer.
+struct Words {
   static constexpr int kLanes = (Block::kSlots + 31) / 32 * 32;
   uint64_t slot[Block::kSlots];
-  alignas(32) uint16_t disc[kLanes];  // those beyond the slots: kEmptyDisc
+  uint16_t disc[kLanes];  // those beyond the slots: kEmptyDisc
 };
 
 // The words nearest to a discriminator: one of the greatest below it, one of
@@ -36,13 +38,29 @@ struct Nearest {
   uint64_t not_below = kNoWord;
 };
 
-// The words of a block that hold something, in some order.
-struct SortedWords {
+// The slots of a block that hold something, in some order of their words. (Not
+// the words themselves: most readers ask for a few, and to pick out all took a
+// third of the time of a sort.)
+struct SlotOrder {
   int count = 0;
   uint32_t empty = 0;          // bit i: slot i holds nothing
-  bool in_slot_order = false;  // they lie in the slots in this order, too
+  bool in_slot_order = false;  // slots ascend
   uint32_t ties = 0;  // bit i: word i has the discriminator of word i - 1
-  uint64_t word[Block::kSlots];  // what is behind `count` means nothing
+  uint8_t slot[Words::kLanes];  // those behind `count` hold nothing
+
+  uint64_t WordOf(const Words& words, int i) const {
+    return words.slot[slot[i]];
+  }
+};
+
+// Words with an order.
+struct SortedWords {
+  Words words;
+  SlotOrder order;
+
+  int count() const { return order.count; }
+  uint64_t word(int i) const { return order.WordOf(words, i); }
+  uint64_t last() const { return word(order.count - 1); }
 };
 
 // The bits of the first `count` words. REQUIRES: count <= Block::kSlots
@@ -60,12 +78,12 @@ struct BlockScan {
   // Bit i: the discriminator of slot i is one of `count` from `first` on.
   // REQUIRES: first + count <= 65536
   uint32_t (*slots_with)(const Words& words, uint32_t first, uint32_t count);
-  // Puts the words that hold something in order: by discriminator. Among ties
+  // Puts the slots that hold something in order: by discriminator. Among ties
   // the last slot comes first, since what came later is a newer version more
   // often than not, and versions of one key go newest first; but where
   // discriminators ascend along the slots, as in a load in key order, the first
   // slot comes first.
-  void (*sort)(const Words& words, SortedWords* sorted);
+  void (*sort)(const Words& words, SlotOrder* order);
 };
 
 // Every form that this processor can run, the portable one first, the best

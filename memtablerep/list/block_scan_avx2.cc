@@ -2,8 +2,6 @@
 //
 // The AVX2 form of block_scan.h. Nearest words are found as in the portable
 // one.
-#include <algorithm>
-
 #include "block_scan.h"
 
 // Whether the vector form is built.
@@ -61,7 +59,7 @@ FASTSKIP_TARGET __m256i Pack(__m256i a, __m256i b, __m256i c, __m256i d) {
 
 FASTSKIP_TARGET Discs LoadDiscs(const Words& words) {
   const auto* const from = reinterpret_cast<const __m256i*>(words.disc);
-  return {_mm256_load_si256(from), _mm256_load_si256(from + 1)};
+  return {_mm256_loadu_si256(from), _mm256_loadu_si256(from + 1)};
 }
 
 constexpr uint32_t kAllSlots = BitsBelow(Block::kSlots);
@@ -117,10 +115,10 @@ FASTSKIP_TARGET __m256i CopyAndPack(const __m256i* from, __m256i* to) {
   const __m256i b = _mm256_load_si256(from + 1);
   const __m256i c = _mm256_load_si256(from + 2);
   const __m256i d = _mm256_load_si256(from + 3);
-  _mm256_store_si256(to, a);
-  _mm256_store_si256(to + 1, b);
-  _mm256_store_si256(to + 2, c);
-  _mm256_store_si256(to + 3, d);
+  _mm256_storeu_si256(to, a);
+  _mm256_storeu_si256(to + 1, b);
+  _mm256_storeu_si256(to + 2, c);
+  _mm256_storeu_si256(to + 3, d);
   return Pack(a, b, c, d);
 }
 
@@ -129,9 +127,9 @@ FASTSKIP_TARGET __m256i CopyAndPackLast(const __m256i* from, __m256i* to) {
   const __m256i a = _mm256_load_si256(from);
   const __m256i b = _mm256_load_si256(from + 1);
   const __m256i c = _mm256_load_si256(from + 2);
-  _mm256_store_si256(to, a);
-  _mm256_store_si256(to + 1, b);
-  _mm256_store_si256(to + 2, c);
+  _mm256_storeu_si256(to, a);
+  _mm256_storeu_si256(to + 1, b);
+  _mm256_storeu_si256(to + 2, c);
   return Pack(a, b, c, _mm256_set1_epi64x(-1));
 }
 
@@ -143,8 +141,8 @@ FASTSKIP_TARGET Discs CopyBlock(const Block& block, Words* words) {
   FASTSKIP_KEEP_ORDER();
   const Discs discs{CopyAndPack(from, to), CopyAndPackLast(from + 4, to + 4)};
   FASTSKIP_KEEP_ORDER();
-  _mm256_store_si256(discs_to, discs.front);
-  _mm256_store_si256(discs_to + 1, discs.back);
+  _mm256_storeu_si256(discs_to, discs.front);
+  _mm256_storeu_si256(discs_to + 1, discs.back);
   return discs;
 }
 
@@ -245,30 +243,26 @@ FASTSKIP_TARGET Rows SortRows(Rows x) {
   return MergeLanes(x);
 }
 
-// From sequences down the lanes to one along the rows.
-FASTSKIP_TARGET Rows Transpose(const Rows& x) {
-  const __m256i ab_low = _mm256_unpacklo_epi32(x.a, x.b);
-  const __m256i ab_high = _mm256_unpackhi_epi32(x.a, x.b);
-  const __m256i cd_low = _mm256_unpacklo_epi32(x.c, x.d);
-  const __m256i cd_high = _mm256_unpackhi_epi32(x.c, x.d);
-  const __m256i lanes_04 = _mm256_unpacklo_epi64(ab_low, cd_low);
-  const __m256i lanes_15 = _mm256_unpackhi_epi64(ab_low, cd_low);
-  const __m256i lanes_26 = _mm256_unpacklo_epi64(ab_high, cd_high);
-  const __m256i lanes_37 = _mm256_unpackhi_epi64(ab_high, cd_high);
-  return {_mm256_permute2x128_si256(lanes_04, lanes_15, 0x20),
-          _mm256_permute2x128_si256(lanes_26, lanes_37, 0x20),
-          _mm256_permute2x128_si256(lanes_04, lanes_15, 0x31),
-          _mm256_permute2x128_si256(lanes_26, lanes_37, 0x31)};
-}
-
-// The upper halves of the numbers, in the order of the rows.
+// The upper halves of the numbers, and their lower bytes, in the order of the
+// sequence that goes down the first lane, down the second and so on.
 FASTSKIP_TARGET Discs UpperHalves(const Rows& x) {
-  const __m256i ab = _mm256_packus_epi32(_mm256_srli_epi32(x.a, 16),
-                                         _mm256_srli_epi32(x.b, 16));
-  const __m256i cd = _mm256_packus_epi32(_mm256_srli_epi32(x.c, 16),
-                                         _mm256_srli_epi32(x.d, 16));
-  return {_mm256_permute4x64_epi64(ab, _MM_SHUFFLE(3, 1, 2, 0)),
-          _mm256_permute4x64_epi64(cd, _MM_SHUFFLE(3, 1, 2, 0))};
+  const __m256i ab = _mm256_blend_epi16(_mm256_srli_epi32(x.a, 16), x.b, 0xAA);
+  const __m256i cd = _mm256_blend_epi16(_mm256_srli_epi32(x.c, 16), x.d, 0xAA);
+  const __m256i even = _mm256_unpacklo_epi32(ab, cd);  // lanes 0, 1 and 4, 5
+  const __m256i odd = _mm256_unpackhi_epi32(ab, cd);   // lanes 2, 3 and 6, 7
+  return {_mm256_permute2x128_si256(even, odd, 0x20),
+          _mm256_permute2x128_si256(even, odd, 0x31)};
+}
+FASTSKIP_TARGET __m256i LowerBytes(const Rows& x) {
+  const __m256i lowest = _mm256_set1_epi32(0xFF);
+  const __m256i ab = _mm256_packus_epi32(_mm256_and_si256(x.a, lowest),
+                                         _mm256_and_si256(x.b, lowest));
+  const __m256i cd = _mm256_packus_epi32(_mm256_and_si256(x.c, lowest),
+                                         _mm256_and_si256(x.d, lowest));
+  const __m256i down_lanes =
+      _mm256_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15,  //
+                       0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  return _mm256_shuffle_epi8(_mm256_packus_epi16(ab, cd), down_lanes);
 }
 
 // Each discriminator's predecessor; 0 where there is none.
@@ -298,55 +292,49 @@ FASTSKIP_TARGET bool Ascend(const Discs& discs) {
                 _mm256_cmpeq_epi16(back, discs.back)) == kAllSlots;
 }
 
-FASTSKIP_TARGET void FindEmpty(const Discs& discs, SortedWords* sorted) {
+FASTSKIP_TARGET void FindEmpty(const Discs& discs, SlotOrder* order) {
   const __m256i none = _mm256_set1_epi16(-1);
-  sorted->empty = MaskOf(_mm256_cmpeq_epi16(discs.front, none),
-                         _mm256_cmpeq_epi16(discs.back, none));
-  sorted->count = Block::kSlots - __builtin_popcount(sorted->empty);
+  order->empty = MaskOf(_mm256_cmpeq_epi16(discs.front, none),
+                        _mm256_cmpeq_epi16(discs.back, none));
+  order->count = Block::kSlots - __builtin_popcount(order->empty);
+}
+
+FASTSKIP_TARGET void StoreSlots(__m256i slots, SlotOrder* order) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(order->slot), slots);
 }
 
 // By numbers of 32 bits: a discriminator, and behind it the rank of its slot.
-FASTSKIP_ENTRY void SortByNetwork(const Words& words, SortedWords* sorted) {
+FASTSKIP_ENTRY void SortByNetwork(const Words& words, SlotOrder* order) {
   // Later slots come first: a slot is 31 less its rank, or, in the same bits,
   // their exclusive or. Lanes that are no slots are empty, too, and so behind
-  // what counts; as slot 0 they lead to no word that is not there.
+  // what counts.
   const __m256i ranks_front = _mm256_setr_epi16(31, 30, 29, 28, 27, 26, 25, 24,
                                                 23, 22, 21, 20, 19, 18, 17, 16);
-  const __m256i ranks_back = _mm256_setr_epi16(15, 14, 13, 12, 11, 10, 9, 8, 7,
-                                               6, 5, 4, 31, 31, 31, 31);
-  const __m256i to_slots = _mm256_set1_epi32(31);
+  const __m256i ranks_back =
+      _mm256_setr_epi16(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   const Discs discs = LoadDiscs(words);
-  const Rows x = Transpose(SortRows({
+  const Rows x = SortRows({
       _mm256_unpacklo_epi16(ranks_front, discs.front),
       _mm256_unpackhi_epi16(ranks_front, discs.front),
       _mm256_unpacklo_epi16(ranks_back, discs.back),
       _mm256_unpackhi_epi16(ranks_back, discs.back),
-  }));
-  alignas(32) uint16_t number[2 * 32];  // slot, discriminator, slot, ...
-  auto* const to = reinterpret_cast<__m256i*>(number);
-  _mm256_store_si256(to, _mm256_xor_si256(x.a, to_slots));
-  _mm256_store_si256(to + 1, _mm256_xor_si256(x.b, to_slots));
-  _mm256_store_si256(to + 2, _mm256_xor_si256(x.c, to_slots));
-  _mm256_store_si256(to + 3, _mm256_xor_si256(x.d, to_slots));
-  static_assert(Block::kSlots % 4 == 0, "four words at a time");
-  for (size_t i = 0; i < Block::kSlots; i += 4) {
-    sorted->word[i] = words.slot[number[2 * i]];
-    sorted->word[i + 1] = words.slot[number[2 * i + 2]];
-    sorted->word[i + 2] = words.slot[number[2 * i + 4]];
-    sorted->word[i + 3] = words.slot[number[2 * i + 6]];
-  }
-  FindEmpty(discs, sorted);
-  sorted->in_slot_order = false;
-  sorted->ties = TiesOf(UpperHalves(x)) & BitsBelow(sorted->count);
+  });
+  StoreSlots(_mm256_xor_si256(LowerBytes(x), _mm256_set1_epi8(31)), order);
+  FindEmpty(discs, order);
+  order->in_slot_order = false;
+  order->ties = TiesOf(UpperHalves(x)) & BitsBelow(order->count);
 }
 
-FASTSKIP_ENTRY void Sort(const Words& words, SortedWords* sorted) {
+FASTSKIP_ENTRY void Sort(const Words& words, SlotOrder* order) {
   const Discs discs = LoadDiscs(words);
-  if (!Ascend(discs)) return SortByNetwork(words, sorted);
-  std::copy_n(words.slot, Block::kSlots, sorted->word);
-  FindEmpty(discs, sorted);
-  sorted->in_slot_order = true;
-  sorted->ties = TiesOf(discs) & BitsBelow(sorted->count);
+  if (!Ascend(discs)) return SortByNetwork(words, order);
+  StoreSlots(_mm256_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+                              15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26,
+                              27, 28, 29, 30, 31),
+             order);
+  FindEmpty(discs, order);
+  order->in_slot_order = true;
+  order->ties = TiesOf(discs) & BitsBelow(order->count);
 }
 
 #undef FASTSKIP_ENTRY

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <numeric>
 
 #include "block_scan.h"
 
@@ -59,10 +60,10 @@ Nearest LoadNearest(const Block& block, uint32_t disc, Words* words) {
   return FindNearest(*words, disc);
 }
 
-uint32_t TiesOf(const SortedWords& sorted) {
+uint32_t TiesOf(const Words& words, const SlotOrder& order) {
   uint32_t ties = 0;
-  for (int i = 1; i < sorted.count; ++i) {
-    const bool tie = DiscOf(sorted.word[i - 1]) == DiscOf(sorted.word[i]);
+  for (int i = 1; i < order.count; ++i) {
+    const bool tie = words.disc[order.slot[i - 1]] == words.disc[order.slot[i]];
     ties |= uint32_t{tie} << i;
   }
   return ties;
@@ -70,7 +71,7 @@ uint32_t TiesOf(const SortedWords& sorted) {
 
 // Each word's place is the number of words that come before it: there are no
 // branches to mispredict. Four at a time, so that compilers make vectors of it.
-void SortByPlace(const Words& words, SortedWords* sorted) {
+void SortByPlace(const Words& words, SlotOrder* result) {
   constexpr int kSlotBits = 5;
   static_assert(Block::kSlots <= 1 << kSlotBits, "a slot's number fits");
   constexpr int kAtATime = 4;
@@ -94,21 +95,20 @@ void SortByPlace(const Words& words, SortedWords* sorted) {
     place[j + 3] = d;
   }
   for (int i = 0; i < Block::kSlots; ++i) {
-    sorted->word[place[i]] = words.slot[i];
+    result->slot[place[i]] = static_cast<uint8_t>(i);
   }
 }
 
-void Sort(const Words& words, SortedWords* sorted) {
-  sorted->empty = SlotsWith(words, kEmptyDisc, 1);
-  sorted->count = Block::kSlots - __builtin_popcount(sorted->empty);
-  sorted->in_slot_order =
-      std::is_sorted(words.disc, words.disc + Block::kSlots);
-  if (sorted->in_slot_order) {
-    std::copy_n(words.slot, Block::kSlots, sorted->word);
+void Sort(const Words& words, SlotOrder* order) {
+  order->empty = SlotsWith(words, kEmptyDisc, 1);
+  order->count = Block::kSlots - __builtin_popcount(order->empty);
+  order->in_slot_order = std::is_sorted(words.disc, words.disc + Block::kSlots);
+  if (order->in_slot_order) {
+    std::iota(order->slot, order->slot + Block::kSlots, uint8_t{0});
   } else {
-    SortByPlace(words, sorted);
+    SortByPlace(words, order);
   }
-  sorted->ties = TiesOf(*sorted);
+  order->ties = TiesOf(words, *order);
 }
 
 }  // namespace

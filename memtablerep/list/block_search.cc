@@ -93,13 +93,14 @@ bool AnyEquals(uint32_t slots, int level, const Key& key, const Words& words) {
 // versions of one key. Two words in the middle tell.
 void TurnRuns(const Ordering& ordering, int level, uint32_t ties,
               SortedWords* sorted) {
+  uint8_t* const slots = sorted->order.slot;
   while (ties != 0) {
     const int first = __builtin_ctz(ties) - 1;
     const int length = __builtin_ctz(~(ties >> (first + 1))) + 1;
-    uint64_t* const run = sorted->word + first;
-    const uint64_t* const middle = run + length / 2;
-    if (length > 2 && CompareWords(ordering, level, middle[-1], *middle) > 0) {
-      std::reverse(run, run + length);
+    const int middle = first + length / 2;
+    if (length > 2 && CompareWords(ordering, level, sorted->word(middle - 1),
+                                   sorted->word(middle)) > 0) {
+      std::reverse(slots + first, slots + first + length);
     }
     ties &= ~BitsBelow(first + length);
   }
@@ -137,28 +138,31 @@ bool IsVersionOf(int level, uint64_t word, const Key& key) {
 }
 
 void OrderTies(const Ordering& ordering, int level, SortedWords* sorted) {
-  OrderTies(ordering, level, 0, sorted->count, sorted);
+  OrderTies(ordering, level, 0, sorted->count(), sorted);
 }
 
 void OrderTies(const Ordering& ordering, int level, int begin, int end,
                SortedWords* sorted) {
-  uint32_t ties = sorted->ties & BitsBelow(end) & ~BitsBelow(begin);
-  if (sorted->in_slot_order) TurnRuns(ordering, level, ties, sorted);
+  uint32_t ties = sorted->order.ties & BitsBelow(end) & ~BitsBelow(begin);
+  if (sorted->order.in_slot_order) TurnRuns(ordering, level, ties, sorted);
+  uint8_t* const slots = sorted->order.slot;
   for (; ties != 0; ties &= ties - 1) {
     int at = __builtin_ctz(ties);
-    const uint64_t w = sorted->word[at];
-    for (; at > 0 && DiscOf(sorted->word[at - 1]) == DiscOf(w) &&
-           CompareWords(ordering, level, sorted->word[at - 1], w) > 0;
-         --at) {
-      sorted->word[at] = sorted->word[at - 1];
+    const uint8_t slot = slots[at];
+    const uint64_t w = sorted->word(at);
+    while (at > 0 && DiscOf(sorted->word(at - 1)) == DiscOf(w) &&
+           CompareWords(ordering, level, sorted->word(at - 1), w) > 0) {
+      slots[at] = slots[at - 1];
+      --at;
     }
-    sorted->word[at] = w;
+    slots[at] = slot;
   }
 }
 
 void Sort(const Ordering& ordering, int level, const Words& words,
           SortedWords* sorted) {
-  Scan().sort(words, sorted);
+  sorted->words = words;
+  Scan().sort(words, &sorted->order);
   OrderTies(ordering, level, sorted);
 }
 
@@ -308,22 +312,22 @@ void Probe::LocateByLabel(int level) {
   }
   const bool prefetch = footprint_ == Footprint::kExceedsCache;
   if (prefetch) PrefetchWords(words, key_);
-  SortedWords sorted;
-  Scan().sort(words, &sorted);
+  SlotOrder order;
+  Scan().sort(words, &order);
   if (level > 0 && prefetch) {
-    for (int i = 0; i < sorted.count; ++i) {
-      __builtin_prefetch(KeyEntryOf(level, sorted.word[i]));
+    for (int i = 0; i < order.count; ++i) {
+      __builtin_prefetch(KeyEntryOf(level, order.WordOf(words, i)));
     }
   }
   int low = 0;
-  int high = sorted.count;
+  int high = order.count;
   while (low < high) {
     const int middle = (low + high) / 2;
     int begin = middle;
     int end = middle + 1;
-    while (begin > low && (sorted.ties >> begin & 1) != 0) --begin;
-    while (end < high && (sorted.ties >> end & 1) != 0) ++end;
-    const uint64_t word = sorted.word[middle];
+    while (begin > low && (order.ties >> begin & 1) != 0) --begin;
+    while (end < high && (order.ties >> end & 1) != 0) ++end;
+    const uint64_t word = order.WordOf(words, middle);
     if (end - begin > 1) {
       neighbours.predecessor_compared = neighbours.successor_compared = false;
       LocateAmong(SlotsWithDisc(words, DiscOf(word)), level);

@@ -64,7 +64,7 @@ struct Visit {
   uint64_t next = kNoNext;
   bool by_digest = false;  // the search used `disc`
   uint32_t disc = 0;
-  Words words;
+  alignas(64) Words words;
   Nearest nearest;  // to the ties of `disc`, where it was used
   Neighbours neighbours;
 };

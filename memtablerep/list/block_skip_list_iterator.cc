@@ -39,10 +39,10 @@ void BlockSkipList::Iterator::Load(const Block* block) {
 
 // The same, but by discriminator alone: OrderFrom is to follow.
 void BlockSkipList::Iterator::LoadByDisc(const Block* block) {
-  Words words;
+  const Words& words = view_.words;
   uint64_t next = block->next.LoadAcquire();
   for (;;) {
-    LoadWords(*block, &words);
+    LoadWords(*block, &view_.words);
     const uint64_t again = block->next.LoadAcquire();
     if (again == next) break;
     next = again;
@@ -53,14 +53,14 @@ void BlockSkipList::Iterator::LoadByDisc(const Block* block) {
   ahead_ = list_->CurrentFootprint() == Footprint::kExceedsCache
                ? -kFirstSteps * kSlotsPerStep
                : Block::kSlots;
-  Scan().sort(words, &view_);
-  ordered_from_ = fetched_ = view_.count;
+  Scan().sort(words, &view_.order);
+  ordered_from_ = fetched_ = view_.count();
   uint32_t moved = 0;
   if (ReachesFence()) {
     moved = MovedSlots(list_->CurrentOrdering(), 0, words, next);
     if (moved != 0) DropMoved(__builtin_popcount(moved));
   }
-  const uint32_t open = view_.empty | moved;
+  const uint32_t open = view_.order.empty | moved;
   if (open != 0) {
     const int slot = __builtin_ctz(open);
     watch_ = &block->slots[slot];
@@ -73,20 +73,20 @@ void BlockSkipList::Iterator::LoadByDisc(const Block* block) {
 
 // Whether some of the view may have moved.
 bool BlockSkipList::Iterator::ReachesFence() const {
-  return !IsEmpty(next_) && view_.count > 0 &&
-         DiscOf(view_.word[view_.count - 1]) >= DiscOf(next_);
+  return !IsEmpty(next_) && view_.count() > 0 &&
+         DiscOf(view_.last()) >= DiscOf(next_);
 }
 
 // Leaves so many moved entries out of the view: in order, they come last.
 void BlockSkipList::Iterator::DropMoved(int count) {
   OrderFrom(0);
-  view_.count -= count;
+  view_.order.count -= count;
 }
 
 // Puts the words of the view from `begin` on, where no run of ties goes on, in
 // true order.
 void BlockSkipList::Iterator::OrderFrom(int begin) {
-  if (view_.ties != 0) {
+  if (view_.order.ties != 0) {
     OrderTies(list_->CurrentOrdering(), 0, begin, ordered_from_, &view_);
   }
   ordered_from_ = begin;
@@ -95,8 +95,8 @@ void BlockSkipList::Iterator::OrderFrom(int begin) {
 // The position in the view, from `from` on, of the entry where the iterator
 // stands; -1 when it is not there.
 int BlockSkipList::Iterator::FindEntry(int from) const {
-  for (int i = from; i < view_.count; ++i) {
-    if (EntryOf(view_.word[i]) == entry_) return i;
+  for (int i = from; i < view_.count(); ++i) {
+    if (EntryOf(view_.word(i)) == entry_) return i;
   }
   return -1;
 }
@@ -108,16 +108,24 @@ void BlockSkipList::Iterator::Refresh() {
     LoadByDisc(block);
     int run = FindEntry(0);
     if (run >= 0) {
-      while ((view_.ties >> run & 1) != 0) --run;
+      while ((view_.order.ties >> run & 1) != 0) --run;
       OrderFrom(run);
       position_ = FindEntry(run);
       return;
     }
     if (IsEmpty(next_)) {  // only where memory was damaged: the end
-      position_ = view_.count - 1;
+      position_ = view_.count() - 1;
       return;
     }
   }
+}
+
+void BlockSkipList::Iterator::NextInNewView() {
+  Refresh();
+  BeginPrefetch();
+  if (position_ + 1 == view_.count()) return EnterNext();
+  StandAt(position_ + 1);
+  if (ahead_ < Block::kSlots) PrefetchForward();
 }
 
 // Where a scan forward begins, in a memtable that exceeds the cache: prefetches
@@ -127,16 +135,22 @@ void BlockSkipList::Iterator::BeginPrefetch() {
   if (ahead_ >= 0) return;
   fetched_ = position_ + 1;
   PrefetchView();
-  const int steps = view_.count - position_ - kStepsToNext;
+  const int steps = view_.count() - position_ - kStepsToNext;
   ahead_ = std::min(ahead_, -steps * kSlotsPerStep);
 }
 
 // Prefetches the entries that come next in the view.
 void BlockSkipList::Iterator::PrefetchView() {
-  const int end = std::min(position_ + 1 + kEntriesAhead, view_.count);
+  const int end = std::min(position_ + 1 + kEntriesAhead, view_.count());
   for (; fetched_ < end; ++fetched_) {
-    PrefetchEntry(view_.word[fetched_], *block_);
+    PrefetchEntry(view_.word(fetched_), *block_);
   }
+}
+
+// At each step forward, in a memtable that exceeds the cache.
+void BlockSkipList::Iterator::PrefetchForward() {
+  if (fetched_ < view_.count()) PrefetchView();
+  PrefetchAhead(BlockOf(next_));
 }
 
 // Prefetches the entries of `block` in slots that were not prefetched, up to
@@ -159,7 +173,7 @@ void BlockSkipList::Iterator::EnterNext() {
     }
     if (ahead_ < Block::kSlots) PrefetchSlots(BlockOf(next_), Block::kSlots);
     Load(BlockOf(next_));
-  } while (view_.count == 0);  // only a head can be empty, or be replaced
+  } while (view_.count() == 0);  // only a head can be empty, or be replaced
   StandAt(0);
 }
 
@@ -172,11 +186,11 @@ void BlockSkipList::Iterator::EnterPrevious() {
     entry_ = nullptr;
     return;
   }
-  if (sibling_ >= 0 && BlockOf(siblings_.word[sibling_]) == right) --sibling_;
+  if (sibling_ >= 0 && BlockOf(siblings_.word(sibling_)) == right) --sibling_;
   if (sibling_ < 0) FindSiblings();
-  if (sibling_ > 0) BlockOf(siblings_.word[sibling_ - 1])->Prefetch();
+  if (sibling_ > 0) BlockOf(siblings_.word(sibling_ - 1))->Prefetch();
   const Block* block =
-      sibling_ < 0 ? list_->FirstLeaf() : BlockOf(siblings_.word[sibling_]);
+      sibling_ < 0 ? list_->FirstLeaf() : BlockOf(siblings_.word(sibling_));
   PrefetchSlots(block, Block::kSlots);
   for (;;) {
     for (;;) {
@@ -188,8 +202,8 @@ void BlockSkipList::Iterator::EnterPrevious() {
     Load(block);
     if (BlockOf(next_) == right) break;  // else it was split just now
   }
-  if (view_.count > 0) {
-    StandAt(view_.count - 1);
+  if (view_.count() > 0) {
+    StandAt(view_.count() - 1);
   } else {
     entry_ = nullptr;  // the head, emptied
   }
@@ -212,8 +226,8 @@ void BlockSkipList::Iterator::FindSiblings() {
     if (!IsEmpty(word) &&
         (!ordering.checks() || CompareWord(ordering, 1, word, key) < 0)) {
       Sort(ordering, 1, probe.visit().words, &siblings_);
-      sibling_ = siblings_.count - 1;
-      while (siblings_.word[sibling_] != word) --sibling_;
+      sibling_ = siblings_.count() - 1;
+      while (siblings_.word(sibling_) != word) --sibling_;
       return;
     }
     list_->FallBack(ordering);
@@ -242,7 +256,7 @@ void BlockSkipList::Iterator::SeekForPrev(const char* target) {
 void BlockSkipList::Iterator::SeekToFirst() {
   sibling_ = -1;
   Load(list_->FirstLeaf());
-  if (view_.count > 0) {
+  if (view_.count() > 0) {
     StandAt(0);
   } else {
     EnterNext();
@@ -253,8 +267,8 @@ void BlockSkipList::Iterator::SeekToLast() {
   sibling_ = -1;
   Load(list_->LastLeaf());
   while (!IsEmpty(next_)) Load(BlockOf(next_));
-  if (view_.count > 0) {
-    StandAt(view_.count - 1);
+  if (view_.count() > 0) {
+    StandAt(view_.count() - 1);
   } else {
     entry_ = nullptr;
   }

@@ -22,16 +22,12 @@ class BlockSkipList::Iterator {
   // REQUIRES of the next three: Valid()
   const char* key() const { return entry_; }
   void Next() {
-    if (Changed()) {
-      Refresh();
-      BeginPrefetch();
-    }
-    if (position_ + 1 == view_.count) return EnterNext();
+    // Whatever is not a step within the view is called last: so the step needs
+    // no stack.
+    if (Changed()) return NextInNewView();
+    if (position_ + 1 == view_.count()) return EnterNext();
     StandAt(position_ + 1);
-    if (ahead_ < Block::kSlots) {
-      if (fetched_ < view_.count) PrefetchView();
-      PrefetchAhead(BlockOf(next_));
-    }
+    if (ahead_ < Block::kSlots) PrefetchForward();
   }
   void Prev() {
     if (Changed()) Refresh();
@@ -39,7 +35,7 @@ class BlockSkipList::Iterator {
     if (position_ <= ordered_from_) OrderFrom(0);
     StandAt(position_ - 1);
     if (ahead_ < Block::kSlots && sibling_ > 0) {
-      PrefetchAhead(BlockOf(siblings_.word[sibling_ - 1]));
+      PrefetchAhead(BlockOf(siblings_.word(sibling_ - 1)));
     }
   }
   // To the first entry not below `key`.
@@ -74,7 +70,7 @@ class BlockSkipList::Iterator {
   // In the view.
   void StandAt(int position) {
     position_ = position;
-    entry_ = EntryOf(view_.word[position]);
+    entry_ = EntryOf(view_.word(position));
   }
   void StandAt(const Block* block, const char* entry);
   void Load(const Block* block);
@@ -83,8 +79,10 @@ class BlockSkipList::Iterator {
   void DropMoved(int count);
   void OrderFrom(int begin);
   int FindEntry(int from) const;
+  void NextInNewView();
   void BeginPrefetch();
   void PrefetchView();
+  void PrefetchForward();
   // Prefetches some more entries of the block that the scan goes to.
   void PrefetchAhead(const Block* block) {
     if (ahead_ >= 0) PrefetchSlots(block, ahead_ + kSlotsPerStep);

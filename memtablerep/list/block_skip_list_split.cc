@@ -81,7 +81,7 @@ void BlockSkipList::Split(const Insertion& insertion, const Probe& probe,
   const int from = FillRightHalf(ordering, *left, visit, insertion.key, &full,
                                  &encodings_, right);
   if (full.IsLastOfTies(from)) right->SetFlag(Block::kLowerBoundUntied);
-  const uint64_t next = MakeWord(DiscOf(full.sorted.word[from]), right);
+  const uint64_t next = MakeWord(DiscOf(full.sorted.word(from)), right);
   if (!left->next.ReplaceRelease(visit.next, next)) {
     cas_retries_.Add(1);
     KeepSpare(right);

@@ -80,8 +80,8 @@ class Validator {
     SortedWords sorted;
     Sort(ordering_, level, words, &sorted);
     bool holds_bound = block.is_head();
-    for (int i = 0; i < sorted.count && ok(); ++i) {
-      const uint64_t word = sorted.word[i];
+    for (int i = 0; i < sorted.count() && ok(); ++i) {
+      const uint64_t word = sorted.word(i);
       const char* const entry = KeyEntryOf(level, word);
       if (IsMoved(ordering_, level, word, next)) {
         Fail(block, "holds an entry that its neighbour owns");
@@ -91,7 +91,7 @@ class Validator {
         Fail(block, "holds a key not below its neighbour's lower bound");
       }
       if (i > 0 &&
-          CompareWords(ordering_, level, sorted.word[i - 1], word) >= 0) {
+          CompareWords(ordering_, level, sorted.word(i - 1), word) >= 0) {
         Fail(block, "has discriminators out of order");
       }
       if (entry == nullptr
@@ -106,8 +106,8 @@ class Validator {
       }
     }
     if (!holds_bound) Fail(block, "has lost its lower bound");
-    if (!IsEmpty(next) && sorted.count > 0 &&
-        DiscOf(sorted.word[sorted.count - 1]) > DiscOf(next)) {
+    if (!IsEmpty(next) && sorted.count() > 0 &&
+        DiscOf(sorted.last()) > DiscOf(next)) {
       Fail(block, "has a discriminator above that of next");
     }
     CheckEmptySlots(block, words);

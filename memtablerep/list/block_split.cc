@@ -22,16 +22,16 @@ uint64_t SequenceOf(int level, uint64_t word) {
 // block: what lies above, inserted under `above`, is older, and the words up to
 // `last`, none of which tie, were written one after the other. (In random order
 // by chance, in less than one of 120 blocks.)
-bool Ascends(int level, const SortedWords& sorted, int last, uint64_t above,
-             const Key& key) {
+bool Ascends(int level, const Words& words, const SlotOrder& order, int last,
+             uint64_t above, const Key& key) {
   constexpr int kRun = std::min(5, Block::kSlots);
   if (last + 1 < kRun) return false;
   const uint32_t pairs = BitsBelow(last + 1) & ~BitsBelow(last + 2 - kRun);
-  if ((sorted.ties & pairs) != 0) return false;
-  if (above >= SequenceOf(level, sorted.word[last])) return false;
+  if ((order.ties & pairs) != 0) return false;
+  if (above >= SequenceOf(level, order.WordOf(words, last))) return false;
   uint64_t newer = key.sequence;
   for (int i = last; i > last - kRun; --i) {
-    const uint64_t sequence = SequenceOf(level, sorted.word[i]);
+    const uint64_t sequence = SequenceOf(level, order.WordOf(words, i));
     if (sequence >= newer) return false;
     newer = sequence;
   }
@@ -43,10 +43,10 @@ void SetNeighbour(Block* block, uint32_t disc, uint64_t next) {
   if (!IsEmpty(next)) block->next.Init(MakeWord(disc, BlockOf(next)));
 }
 
-// Fills the slots of a new block with `words`, which are in order: backwards,
-// as BlockScan::sort expects of ties.
-void FillSlots(const uint64_t* words, int count, Block* block) {
-  for (int i = 0; i < count; ++i) block->slots[count - 1 - i].Init(words[i]);
+// The slot of a new block that the word of place `i` among `count` goes to:
+// backwards, as BlockScan::sort expects of ties.
+StepAtomic<uint64_t>& SlotFor(int i, int count, Block* block) {
+  return block->slots[count - 1 - i];
 }
 
 enum class Labels : uint8_t { kNo, kYes };
@@ -58,8 +58,8 @@ bool CopyRight(const Ordering& ordering, const Block& left, FullBlock* full,
                int from, uint64_t next, Block* right) {
   if (!full->IsBoundary(from) || !full->IsWellSpread(from)) return false;
   full->PutLeastAt(ordering, from);
-  const uint64_t* const words = &full->sorted.word[from];
-  const char* const lower_bound = KeyEntryOf(left.level(), words[0]);
+  const char* const lower_bound =
+      KeyEntryOf(left.level(), full->sorted.word(from));
   const Encoding& encoding = *left.encoding();
   // Where blocks have prefixes of their own, it has to be the same.
   if (encoding.holder == nullptr &&
@@ -69,7 +69,10 @@ bool CopyRight(const Ordering& ordering, const Block& left, FullBlock* full,
   }
   right->SetLowerBound(lower_bound);
   right->SetEncoding(&encoding, left.cut());
-  FillSlots(words, Block::kSlots - from, right);
+  const int count = Block::kSlots - from;
+  for (int i = 0; i < count; ++i) {
+    SlotFor(i, count, right).Init(full->sorted.word(from + i));
+  }
   right->next.Init(next);
   return true;
 }
@@ -113,11 +116,10 @@ bool FillRight(const Ordering& ordering, const Block& left, FullBlock* full,
     PlanLabels(count, plan.fence != nullptr, planned.discs);
     planned.fence_disc = kMaxDisc;
   }
-  uint64_t words[Block::kSlots];
   for (int i = 0; i < count; ++i) {
-    words[i] = MakeWord(planned.discs[i], EntryOf(full->sorted.word[from + i]));
+    SlotFor(i, count, right)
+        .Init(MakeWord(planned.discs[i], EntryOf(full->sorted.word(from + i))));
   }
-  FillSlots(words, count, right);
   SetNeighbour(right, planned.fence_disc, next);
   return true;
 }
@@ -143,16 +145,17 @@ FullBlock::FullBlock(const Ordering& ordering, const Block& block,
     : block_(block),
       level_(block.level()),
       digests_(ordering.UsesDigestsOf(block)) {
-  Scan().sort(words, &sorted);
-  assert(sorted.count == Block::kSlots);
+  sorted.words = words;
+  Scan().sort(words, &sorted.order);
+  assert(sorted.count() == Block::kSlots);
   if (level_ == 0) {
     // Most splits read some of these, which would come from memory one after
     // the other.
     for (int i = Block::kSlots / 2; i < Block::kSlots; ++i) {
-      __builtin_prefetch(EntryOf(sorted.word[i]));
+      __builtin_prefetch(EntryOf(sorted.word(i)));
     }
   }
-  for (const uint64_t w : sorted.word) ties_.Add(DiscOf(w));
+  for (int i = 0; i < Block::kSlots; ++i) ties_.Add(DiscOf(sorted.word(i)));
 }
 
 bool FullBlock::IsWellSpread(int from) const {
@@ -160,14 +163,14 @@ bool FullBlock::IsWellSpread(int from) const {
   constexpr uint32_t kPlenty = 32 * Block::kSlots;
   const int quarter = (Block::kSlots - 1 - from) / 4;
   if (block_.cut().shift > 0 &&
-      DiscOf(sorted.word[Block::kSlots - 1 - quarter]) <
-          DiscOf(sorted.word[from + quarter]) + kPlenty) {
+      DiscOf(sorted.word(Block::kSlots - 1 - quarter)) <
+          DiscOf(sorted.word(from + quarter)) + kPlenty) {
     return false;
   }
   for (int i = from + 1; i < Block::kSlots; ++i) {
     if (!IsBoundary(i) &&
-        !IsVersionOf(level_, sorted.word[i - 1],
-                     DecodeKey(KeyEntryOf(level_, sorted.word[i])))) {
+        !IsVersionOf(level_, sorted.word(i - 1),
+                     DecodeKey(KeyEntryOf(level_, sorted.word(i))))) {
       return false;
     }
   }
@@ -182,28 +185,29 @@ void FullBlock::Order(const Ordering& ordering, int from) {
 }
 
 void FullBlock::PutLeastAt(const Ordering& ordering, int i) {
-  uint64_t* const least = &sorted.word[i];
+  const int first = i;
   for (++i; i < Block::kSlots && !IsBoundary(i); ++i) {
-    if (CompareWords(ordering, level_, sorted.word[i], *least) < 0) {
-      std::swap(sorted.word[i], *least);
+    if (CompareWords(ordering, level_, sorted.word(i), sorted.word(first)) <
+        0) {
+      std::swap(sorted.order.slot[i], sorted.order.slot[first]);
     }
   }
 }
 
 const Key* FullBlock::KeysFrom(int from) {
   for (int i = from; i < decoded_; ++i) {
-    __builtin_prefetch(KeyEntryOf(level_, sorted.word[i]));
+    __builtin_prefetch(KeyEntryOf(level_, sorted.word(i)));
   }
   while (decoded_ > from) {
     --decoded_;
-    keys_[decoded_] = DecodeKey(KeyEntryOf(level_, sorted.word[decoded_]));
+    keys_[decoded_] = DecodeKey(KeyEntryOf(level_, sorted.word(decoded_)));
   }
   return &keys_[from];
 }
 
 bool FullBlock::IsNextReverse(const Ordering& ordering, uint64_t next) const {
-  return IsReverse(ordering, block_, next, EntryOf(sorted.word[0]),
-                   EntryOf(sorted.word[Block::kSlots - 1]));
+  return IsReverse(ordering, block_, next, EntryOf(sorted.word(0)),
+                   EntryOf(sorted.last()));
 }
 
 // Not within a run of ties, if it can be helped, since every key of the run
@@ -252,16 +256,16 @@ int FullBlock::EndOfAscent(const Visit& visit, const Key& key) const {
     return Block::kSlots;
   }
   int end = Block::kSlots - 1;  // the first word above the key
-  while (DiscOf(sorted.word[end - 1]) >= DiscOf(above_key)) --end;
+  while (DiscOf(sorted.word(end - 1)) >= DiscOf(above_key)) --end;
   if (end <= Block::kSlots - kMostAbove) return Block::kSlots;
-  return Ascends(level_, sorted, end - 1, SequenceOf(level_, sorted.word[end]),
-                 key)
+  return Ascends(level_, sorted.words, sorted.order, end - 1,
+                 SequenceOf(level_, sorted.word(end)), key)
              ? end
              : Block::kSlots;
 }
 
 const char* FullBlock::Greatest() const {
-  return KeyEntryOf(level_, sorted.word[Block::kSlots - 1]);
+  return KeyEntryOf(level_, sorted.last());
 }
 
 bool IsWorthTesting(const Block& left, const Words& words, uint64_t blocks) {
@@ -296,10 +300,11 @@ bool IsReverse(const Ordering& ordering, const Block& block, uint64_t next,
 // --- Appends ----------------------------------------------------------------
 
 bool AscendsBelowNext(const Visit& visit, int level, const Key& key) {
-  SortedWords sorted;
-  Scan().sort(visit.words, &sorted);
+  SlotOrder order;
+  Scan().sort(visit.words, &order);
   const Key bound = DecodeKey(BlockOf(visit.next)->lower_bound());
-  return Ascends(level, sorted, Block::kSlots - 1, bound.sequence, key);
+  return Ascends(level, visit.words, order, Block::kSlots - 1, bound.sequence,
+                 key);
 }
 
 const char* ScaleOfAppend(const Block& left, const AppendPoint& point) {
@@ -373,7 +378,7 @@ int FillRightHalf(const Ordering& ordering, const Block& left,
     // What comes in below everything in a head is the sign of a load in
     // descending order, which is to leave full blocks behind. On level 0 a head
     // has no lower bound to keep.
-    const uint64_t below = left.level() == 0 ? kNoWord : full->sorted.word[0];
+    const uint64_t below = left.level() == 0 ? kNoWord : full->sorted.word(0);
     if (left.is_head() && visit.neighbours.predecessor == below) {
       from = FirstToMove(left);
     }
@@ -389,7 +394,7 @@ bool FillRightOfNewHead(const Ordering& ordering, const Block& head,
                         uint64_t next, FullBlock* full,
                         EncodingStore* encodings, Block* right) {
   const int from = FirstToMove(head);
-  const bool used_up = DiscOf(full->sorted.word[from]) < Block::kSlots;
+  const bool used_up = DiscOf(full->sorted.word(from)) < Block::kSlots;
   const int most_comparisons =
       used_up ? TieCost::kWorseThanLabels : TieCost::kWellSpread;
   return FillRight(ordering, head, full, from, next,
@@ -411,7 +416,7 @@ void FillNewHead(const Ordering& ordering, FullBlock* full,
     planned.fence_disc = kMaxDisc;
   }
   if (from > 0) {
-    head->slots[0].Init(MakeWord(0, BlockOf(full->sorted.word[0])));
+    head->slots[0].Init(MakeWord(0, BlockOf(full->sorted.word(0))));
   }
   head->next.Init(MakeWord(planned.fence_disc, right));
 }

@@ -44,7 +44,9 @@ class FullBlock {
   bool IsWellSpread(int from) const;
 
   // Whether word `i` has another discriminator than the one before it.
-  bool IsBoundary(int i) const { return i > 0 && (sorted.ties >> i & 1) == 0; }
+  bool IsBoundary(int i) const {
+    return i > 0 && (sorted.order.ties >> i & 1) == 0;
+  }
 
   // Whether no word behind `i` has its discriminator.
   bool IsLastOfTies(int i) const {

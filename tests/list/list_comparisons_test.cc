@@ -189,7 +189,7 @@ uint64_t CallsOfSort(Load load, int run) {
   Sort(ordering, 0, words, &sorted);
   const uint64_t calls = TestComparator::calls() - before;
   for (int i = 0; i < Block::kSlots; ++i) {
-    EXPECT_EQ(BigEndian(i, 2), ParseEntry(EntryOf(sorted.word[i])).user_key);
+    EXPECT_EQ(BigEndian(i, 2), ParseEntry(EntryOf(sorted.word(i))).user_key);
   }
   return calls;
 }

@@ -111,24 +111,26 @@ TEST_F(ListScanTest, EveryFormGivesTheSameAnswers) {
       }
       ASSERT_EQ((*scan)->slots_with(words, disc, count), slots);
 
-      SortedWords sorted;
-      (*scan)->sort(words, &sorted);
+      SlotOrder order;
+      (*scan)->sort(words, &order);
       const bool in_slot_order =
           std::is_sorted(expected.begin(), expected.end(), DiscBelow);
-      ASSERT_EQ(in_slot_order, sorted.in_slot_order);
+      ASSERT_EQ(in_slot_order, order.in_slot_order);
       if (!in_slot_order) {
         std::reverse(expected.begin(), expected.end());
         std::stable_sort(expected.begin(), expected.end(), DiscBelow);
       }
       const auto filled =
           std::find_if(expected.begin(), expected.end(), IsEmpty);
-      ASSERT_EQ(sorted.count, filled - expected.begin());
-      ASSERT_EQ(sorted.empty, (*scan)->slots_with(words, kEmptyDisc, 1));
-      ASSERT_TRUE(std::equal(expected.begin(), filled, sorted.word));
+      ASSERT_EQ(order.count, filled - expected.begin());
+      ASSERT_EQ(order.empty, (*scan)->slots_with(words, kEmptyDisc, 1));
+      for (int i = 0; i < order.count; ++i) {
+        ASSERT_EQ(expected[i], order.WordOf(words, i));
+      }
       for (int i = 0; i < Block::kSlots; ++i) {
-        const bool tie = i > 0 && i < sorted.count &&
+        const bool tie = i > 0 && i < order.count &&
                          DiscOf(expected[i]) == DiscOf(expected[i - 1]);
-        ASSERT_EQ(sorted.ties >> i & 1, tie ? 1u : 0u);
+        ASSERT_EQ(order.ties >> i & 1, tie ? 1u : 0u);
       }
     }
   }

@@ -128,12 +128,12 @@ class ListSplitTest : public ::testing::Test {
     LoadWords(right, &words);
     SortedWords sorted;
     Sort(ordering_, 0, words, &sorted);
-    ASSERT_EQ(kSlots - from, sorted.count);
+    ASSERT_EQ(kSlots - from, sorted.count());
     uint32_t last = 0;
-    for (int i = 0; i < sorted.count; ++i) {
-      EXPECT_EQ(entries_[from + i], EntryOf(sorted.word[i])) << i;
-      EXPECT_GE(DiscOf(sorted.word[i]), last);
-      last = DiscOf(sorted.word[i]);
+    for (int i = 0; i < sorted.count(); ++i) {
+      EXPECT_EQ(entries_[from + i], EntryOf(sorted.word(i))) << i;
+      EXPECT_GE(DiscOf(sorted.word(i)), last);
+      last = DiscOf(sorted.word(i));
       if (!right.has_labels()) {
         EXPECT_EQ(last, DiscOfKey(right, DecodeKey(entries_[from + i])));
       }
@@ -147,9 +147,9 @@ class ListSplitTest : public ::testing::Test {
   void ExpectDistinct(const Block& block) {
     Words words;
     LoadWords(block, &words);
-    SortedWords sorted;
-    Scan().sort(words, &sorted);
-    EXPECT_EQ(0u, sorted.ties);
+    SlotOrder order;
+    Scan().sort(words, &order);
+    EXPECT_EQ(0u, order.ties);
   }
 
   static std::string Numbered(const std::string& prefix, int number) {
