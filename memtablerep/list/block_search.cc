@@ -297,19 +297,11 @@ void Probe::LocateEqual(int level) {
 // A binary search over the labels. Its comparisons wait for one another, so all
 // keys are prefetched at once: the words' own before they are sorted, those of
 // the blocks' lower bounds after that. Words that share a label, which is rare,
-// are compared one by one, as ties of a discriminator are; and so are those of
-// a young root.
+// are compared one by one, as ties of a discriminator are.
 void Probe::LocateByLabel(int level) {
-  constexpr int kFew = std::min(3, Block::kSlots - 1);
   const Words& words = visit_.words;
   Neighbours& neighbours = visit_.neighbours;
   neighbours = Neighbours();
-  const uint32_t filled = SlotsFromDisc(words, 0);
-  if (__builtin_popcount(filled) <= kFew) {
-    LocateAmong(filled, level);
-    neighbours.predecessor_compared = neighbours.successor_compared = true;
-    return;
-  }
   const bool prefetch = footprint_ == Footprint::kExceedsCache;
   if (prefetch) PrefetchWords(words, key_);
   SlotOrder order;
