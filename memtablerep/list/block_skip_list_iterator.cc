@@ -123,9 +123,7 @@ void BlockSkipList::Iterator::Refresh() {
 void BlockSkipList::Iterator::NextInNewView() {
   Refresh();
   BeginPrefetch();
-  if (position_ + 1 == view_.count()) return EnterNext();
-  StandAt(position_ + 1);
-  if (ahead_ < Block::kSlots) PrefetchForward();
+  StepForward();
 }
 
 // Where a scan forward begins, in a memtable that exceeds the cache: prefetches

@@ -25,9 +25,7 @@ class BlockSkipList::Iterator {
     // Whatever is not a step within the view is called last: so the step needs
     // no stack.
     if (Changed()) return NextInNewView();
-    if (position_ + 1 == view_.count()) return EnterNext();
-    StandAt(position_ + 1);
-    if (ahead_ < Block::kSlots) PrefetchForward();
+    StepForward();
   }
   void Prev() {
     if (Changed()) Refresh();
@@ -80,6 +78,12 @@ class BlockSkipList::Iterator {
   void OrderFrom(int begin);
   int FindEntry(int from) const;
   void NextInNewView();
+  // From its position in a view that holds.
+  void StepForward() {
+    if (position_ + 1 == view_.count()) return EnterNext();
+    StandAt(position_ + 1);
+    if (ahead_ < Block::kSlots) PrefetchForward();
+  }
   void BeginPrefetch();
   void PrefetchView();
   void PrefetchForward();
