@@ -46,7 +46,7 @@ struct SlotOrder {
   uint32_t empty = 0;          // bit i: slot i holds nothing
   bool in_slot_order = false;  // slots ascend
   uint32_t ties = 0;  // bit i: word i has the discriminator of word i - 1
-  uint8_t slot[Words::kLanes];  // those behind `count` hold nothing
+  uint8_t slot[Words::kLanes];  // those behind `count` mean nothing
 
   uint64_t WordOf(const Words& words, int i) const {
     return words.slot[slot[i]];
@@ -109,9 +109,19 @@ inline uint32_t SlotsWithDisc(const Words& words, uint32_t disc) {
   return Scan().slots_with(words, disc, 1);
 }
 
+// The slots below this discriminator.
+inline uint32_t SlotsBelow(const Words& words, uint32_t disc) {
+  return Scan().slots_with(words, 0, disc);
+}
+
 // The slots that hold something, from this discriminator on.
 inline uint32_t SlotsFromDisc(const Words& words, uint32_t disc) {
   return Scan().slots_with(words, disc, kEmptyDisc - disc);
+}
+
+// The slots that hold nothing, or something from this discriminator on.
+inline uint32_t SlotsReaching(const Words& words, uint32_t disc) {
+  return Scan().slots_with(words, disc, kEmptyDisc - disc + 1);
 }
 
 // The slot that the next insert into the block takes; -1 when it is full.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 #include "block_scan.h"
@@ -103,6 +104,7 @@ void Sort(const Words& words, SlotOrder* order) {
   order->empty = SlotsWith(words, kEmptyDisc, 1);
   order->count = Block::kSlots - __builtin_popcount(order->empty);
   order->in_slot_order = std::is_sorted(words.disc, words.disc + Block::kSlots);
+  std::fill(order->slot + Block::kSlots, std::end(order->slot), uint8_t{0});
   if (order->in_slot_order) {
     std::iota(order->slot, order->slot + Block::kSlots, uint8_t{0});
   } else {

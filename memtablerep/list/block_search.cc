@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "saved_order.h"
+
 namespace fastskip {
 
 namespace {
@@ -159,11 +161,9 @@ void OrderTies(const Ordering& ordering, int level, int begin, int end,
   }
 }
 
-void Sort(const Ordering& ordering, int level, const Words& words,
-          SortedWords* sorted) {
-  sorted->words = words;
-  Scan().sort(words, &sorted->order);
-  OrderTies(ordering, level, sorted);
+void Sort(const Ordering& ordering, int level, SortedWords* sorted) {
+  Scan().sort(sorted->words, &sorted->order);
+  if (sorted->order.ties != 0) OrderTies(ordering, level, sorted);
 }
 
 bool NextIsAbove(const Ordering& ordering, uint64_t next, const Key& key,
@@ -197,6 +197,17 @@ uint32_t MovedSlots(const Ordering& ordering, int level, const Words& words,
     if (!has_moved) moved &= ~(uint32_t{1} << i);
   }
   return moved;
+}
+
+BlockState StateOf(const Ordering& ordering, int level, const Words& words,
+                   uint64_t next) {
+  const uint32_t reaching = SlotsReaching(words, DiscOf(next));
+  if (reaching == 0) return {next, Block::kSlots};
+  const int lowest = __builtin_ctz(reaching);
+  if (IsEmpty(words.slot[lowest])) return {next, lowest};
+  const uint32_t open = SlotsWithDisc(words, kEmptyDisc) |
+                        MovedSlots(ordering, level, words, next);
+  return {next, open == 0 ? Block::kSlots : __builtin_ctz(open)};
 }
 
 // --- Probe ------------------------------------------------------------------
@@ -294,18 +305,36 @@ void Probe::LocateEqual(int level) {
   }
 }
 
+// Puts the labels of `block` in order, or takes the order that was saved of
+// them. One without ties is saved. `saved` may be null.
+void Probe::OrderLabels(const Block& block, SavedOrder* saved,
+                        SlotOrder* order) const {
+  const Words& words = visit_.words;
+  if (saved == nullptr) return Scan().sort(words, order);
+  const BlockState state =
+      StateOf(ordering_, block.level(), words, visit_.next);
+  if (saved->Load(state, order)) return;
+  Scan().sort(words, order);
+  const bool some_may_have_moved =
+      SlotsReaching(words, DiscOf(visit_.next)) != order->empty;
+  if (order->ties == 0 && !some_may_have_moved) {
+    saved->Save(block, words, state, *order);
+  }
+}
+
 // A binary search over the labels. Its comparisons wait for one another, so all
 // keys are prefetched at once: the words' own before they are sorted, those of
 // the blocks' lower bounds after that. Words that share a label, which is rare,
 // are compared one by one, as ties of a discriminator are.
-void Probe::LocateByLabel(int level) {
+void Probe::LocateByLabel(const Block& block, SavedOrder* saved) {
+  const int level = block.level();
   const Words& words = visit_.words;
   Neighbours& neighbours = visit_.neighbours;
   neighbours = Neighbours();
   const bool prefetch = footprint_ == Footprint::kExceedsCache;
   if (prefetch) PrefetchWords(words, key_);
   SlotOrder order;
-  Scan().sort(words, &order);
+  OrderLabels(block, saved, &order);
   if (level > 0 && prefetch) {
     for (int i = 0; i < order.count; ++i) {
       __builtin_prefetch(KeyEntryOf(level, order.WordOf(words, i)));
@@ -340,8 +369,9 @@ void Probe::LocateByLabel(int level) {
 }
 
 template <Probe::Purpose purpose>
-inline void Probe::Locate(int level, Exact exact) {
-  if (!visit_.by_digest) return LocateByLabel(level);
+inline void Probe::Locate(const Block& block, Exact exact, SavedOrder* saved) {
+  if (!visit_.by_digest) return LocateByLabel(block, saved);
+  const int level = block.level();
   if constexpr (purpose == Purpose::kLeftOfTies) {
     LocateLeftOfTies(level);
   } else if (purpose == Purpose::kInsert && ordering_.known() && slot_ >= 0 &&
@@ -404,14 +434,21 @@ inline Probe::Outcome Probe::VisitFor(const Block& block, Exact exact) {
   if (visit_.by_digest && visit_.disc > DiscOf(visit_.next)) {
     return Outcome::kMoveRight;
   }
+  // Inserts change the leaf that they look at: no order of it would last.
+  SavedOrder* saved = nullptr;
+  if (!visit_.by_digest && (purpose != Purpose::kInsert || block.level() > 0)) {
+    saved = SavedOrderOf(block);
+    __builtin_prefetch(saved);
+  }
   LoadWords(block);
   const uint64_t next = block.next.LoadAcquire();
   if constexpr (purpose == Purpose::kInsert) {
     if (next != visit_.next) return Outcome::kRetry;
     slot_ = FirstEmptySlot(visit_.words);
   }
+  if (next != visit_.next) saved = nullptr;  // the words are of no one state
   visit_.next = next;
-  Locate<purpose>(block.level(), exact);
+  Locate<purpose>(block, exact, saved);
   if (BelongsRight()) return Outcome::kMoveRight;
   if constexpr (purpose == Purpose::kInsert) {
     if (!alone_ &&

@@ -2,7 +2,8 @@
 //
 // A key's place in one block. Everything here works on a copy of the block's
 // words and on headers, which never change; the only atomic accesses are the
-// loads that make the copy, and those of `next` before and after it.
+// loads that make the copy, those of `next` before and after it, and those of
+// the order that was saved of labels.
 //
 // Probe is the one way to visit a block: inserts, posts, lookups, seeks and the
 // descents above them differ in what they need to see, not in how they look.
@@ -32,8 +33,7 @@ void OrderTies(const Ordering& ordering, int level, int begin, int end,
                SortedWords* sorted);
 
 // Puts the words of a block in true order.
-void Sort(const Ordering& ordering, int level, const Words& words,
-          SortedWords* sorted);
+void Sort(const Ordering& ordering, int level, SortedWords* sorted);
 
 // Which side of a key equal to it falls on.
 enum class Bound : uint8_t {
@@ -84,6 +84,21 @@ bool IsMoved(const Ordering& ordering, int level, uint64_t word, uint64_t next);
 // the neighbour's header tells of ties holds for its own split.)
 uint32_t MovedSlots(const Ordering& ordering, int level, const Words& words,
                     uint64_t next);
+
+// A state of a block: as long as its name is the same, so are the entries that
+// it holds (saved_order.h).
+struct BlockState {
+  uint64_t next;
+  int open;  // the lowest slot that is empty or whose entry has moved, which
+             // the next insert takes; kSlots: none
+};
+
+// The state that words show.
+// REQUIRES: `next` was the same before and after they were loaded
+BlockState StateOf(const Ordering& ordering, int level, const Words& words,
+                   uint64_t next);
+
+class SavedOrder;
 
 // The search of one key, block by block. `ordering` and `key` outlive it.
 //
@@ -156,11 +171,13 @@ class Probe {
   void ChooseSearch(const Block& block);
   void LoadWords(const Block& block);
   template <Purpose purpose>
-  void Locate(int level, Exact exact);
+  void Locate(const Block& block, Exact exact, SavedOrder* saved);
   void LocateByDisc(int level, Exact exact);
   void LocateLeftOfTies(int level);
   void LocateEqual(int level);
-  void LocateByLabel(int level);
+  void LocateByLabel(const Block& block, SavedOrder* saved);
+  void OrderLabels(const Block& block, SavedOrder* saved,
+                   SlotOrder* order) const;
   void LocateAmong(uint32_t slots, int level);
   bool BelongsRight() const;
   bool PlaceHolds(const Block& block);

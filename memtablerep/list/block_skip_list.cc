@@ -35,10 +35,6 @@ BlockSkipList::BlockSkipList(ShardedArena* arena,
   root_.Init(head);
 }
 
-Ordering BlockSkipList::CurrentOrdering() const {
-  return Ordering(comparator_, order_, digest_mode_.LoadRelaxed());
-}
-
 Footprint BlockSkipList::CurrentFootprint() const {
   return arena_->reserved() > kCachedBytes ? Footprint::kExceedsCache
                                            : Footprint::kFitsCache;

@@ -38,7 +38,8 @@
 // `first_leaf_` are loaded with acquire and replaced by a releasing CAS, for
 // the new block's header and slots. `digest_mode_` is relaxed: it is advice,
 // and a thread that reads it late checks what it does (see Ordering). `spare_`
-// hands on memory that was never published: release to put, acquire to take.
+// and `half_pair_` hand on memory that was never published: release to put,
+// acquire to take.
 // Counters are relaxed.
 //
 // Ancestry. The move-right rule and late posting to upper levels are those of
@@ -197,7 +198,9 @@ class BlockSkipList {
   };
   enum class Outcome : uint8_t { kInserted, kDuplicate, kViolation };
 
-  Ordering CurrentOrdering() const;
+  Ordering CurrentOrdering() const {
+    return Ordering(comparator_, order_, digest_mode_.LoadRelaxed());
+  }
   Footprint CurrentFootprint() const;
   void FallBack(const Ordering& ordering) const;
 
@@ -261,6 +264,7 @@ class BlockSkipList {
   // The head of level 0, or one that it has replaced.
   StepAtomic<Block*> first_leaf_;
   StepAtomic<Block*> spare_{nullptr};
+  StepAtomic<Block*> half_pair_{nullptr};
 
   RelaxedAtomic<uint64_t> blocks_[kMaxLevels];  // of each level
   RelaxedAtomic<uint64_t> duplicates_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Estimates and samples: how many entries a range holds, and entries at random.
-// Nothing here writes to the list.
+// Nothing here writes to the list but the orders that descents save.
 #include <algorithm>
 
 #include "block_skip_list.h"

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "saved_order.h"
+
 namespace fastskip {
 
 namespace {
@@ -22,9 +24,12 @@ void PrefetchEntry(uint64_t word, const Block& instead) {
 }  // namespace
 
 // Without a view: the next step takes one.
-void BlockSkipList::Iterator::StandAt(const Block* block, const char* entry) {
+void BlockSkipList::Iterator::StandAt(const Block* block, uint64_t word) {
   block_ = block;
-  entry_ = entry;
+  entry_ = EntryOf(word);
+  sought_ = true;
+  sought_disc_ = DiscOf(word);
+  __builtin_prefetch(SavedOrderOf(*block));
   watch_ = &block->next;
   watched_ = kNoView;
   sibling_ = -1;
@@ -32,13 +37,8 @@ void BlockSkipList::Iterator::StandAt(const Block* block, const char* entry) {
 
 // Takes a view of `block`: its live words in order, the state of `next` they
 // belong to, and the word that the next insert into the block will replace.
-void BlockSkipList::Iterator::Load(const Block* block) {
-  LoadByDisc(block);
-  OrderFrom(0);
-}
-
-// The same, but by discriminator alone: OrderFrom is to follow.
-void BlockSkipList::Iterator::LoadByDisc(const Block* block) {
+// Saves the order if `saves`.
+void BlockSkipList::Iterator::Load(const Block* block, bool saves) {
   const Words& words = view_.words;
   uint64_t next = block->next.LoadAcquire();
   for (;;) {
@@ -49,47 +49,34 @@ void BlockSkipList::Iterator::LoadByDisc(const Block* block) {
   }
   if (!IsEmpty(next)) BlockOf(next)->Prefetch();
   block_ = block;
-  next_ = next;
   ahead_ = list_->CurrentFootprint() == Footprint::kExceedsCache
                ? -kFirstSteps * kSlotsPerStep
                : Block::kSlots;
-  Scan().sort(words, &view_.order);
-  ordered_from_ = fetched_ = view_.count();
-  uint32_t moved = 0;
-  if (ReachesFence()) {
-    moved = MovedSlots(list_->CurrentOrdering(), 0, words, next);
-    if (moved != 0) DropMoved(__builtin_popcount(moved));
+  const Ordering ordering = list_->CurrentOrdering();
+  state_ = StateOf(ordering, 0, words, next);
+  const bool open = state_.open < Block::kSlots;
+  watch_ = open ? &block->slots[state_.open] : &block->next;
+  watched_ = open ? words.slot[state_.open] : next;
+  SavedOrder* const saved = SavedOrderOf(*block);
+  if (saved == nullptr || !saved->Load(state_, &view_.order)) {
+    SortView(ordering);
+    if (saves && saved != nullptr) {
+      saved->Save(*block, words, state_, view_.order);
+    }
   }
-  const uint32_t open = view_.order.empty | moved;
-  if (open != 0) {
-    const int slot = __builtin_ctz(open);
-    watch_ = &block->slots[slot];
-    watched_ = words.slot[slot];
-  } else {
-    watch_ = &block->next;
-    watched_ = next;
-  }
+  fetched_ = view_.count();
 }
 
-// Whether some of the view may have moved.
-bool BlockSkipList::Iterator::ReachesFence() const {
-  return !IsEmpty(next_) && view_.count() > 0 &&
-         DiscOf(view_.last()) >= DiscOf(next_);
-}
-
-// Leaves so many moved entries out of the view: in order, they come last.
-void BlockSkipList::Iterator::DropMoved(int count) {
-  OrderFrom(0);
-  view_.order.count -= count;
-}
-
-// Puts the words of the view from `begin` on, where no run of ties goes on, in
-// true order.
-void BlockSkipList::Iterator::OrderFrom(int begin) {
-  if (view_.order.ties != 0) {
-    OrderTies(list_->CurrentOrdering(), 0, begin, ordered_from_, &view_);
+// Puts the words of the view in order. Entries that have moved come last, and
+// are left out.
+void BlockSkipList::Iterator::SortView(const Ordering& ordering) {
+  Sort(ordering, 0, &view_);
+  const uint64_t next = state_.next;
+  if (!IsEmpty(next) && view_.count() > 0 &&
+      DiscOf(view_.last()) >= DiscOf(next)) {
+    view_.order.count -=
+        __builtin_popcount(MovedSlots(ordering, 0, view_.words, next));
   }
-  ordered_from_ = begin;
 }
 
 // The position in the view, from `from` on, of the entry where the iterator
@@ -104,16 +91,16 @@ int BlockSkipList::Iterator::FindEntry(int from) const {
 // Takes a new view and stands at the same entry in it. The entry is where it
 // was, or was moved right by splits.
 void BlockSkipList::Iterator::Refresh() {
-  for (const Block* block = block_;; block = BlockOf(next_)) {
-    LoadByDisc(block);
-    int run = FindEntry(0);
-    if (run >= 0) {
-      while ((view_.order.ties >> run & 1) != 0) --run;
-      OrderFrom(run);
-      position_ = FindEntry(run);
-      return;
-    }
-    if (IsEmpty(next_)) {  // only where memory was damaged: the end
+  uint32_t disc =
+      watched_ == kNoView ? sought_disc_ : DiscOf(view_.word(position_));
+  for (const Block* block = block_;; block = BlockOf(state_.next), disc = 0) {
+    Load(block, true);
+    // No more words of the order than these are below the discriminator. There
+    // are fewer where the words hold one that the order lacks.
+    position_ = FindEntry(__builtin_popcount(SlotsBelow(view_.words, disc)));
+    if (position_ < 0 && disc > 0) position_ = FindEntry(0);
+    if (position_ >= 0) return;
+    if (IsEmpty(state_.next)) {  // only where memory was damaged: the end
       position_ = view_.count() - 1;
       return;
     }
@@ -148,13 +135,14 @@ void BlockSkipList::Iterator::PrefetchView() {
 // At each step forward, in a memtable that exceeds the cache.
 void BlockSkipList::Iterator::PrefetchForward() {
   if (fetched_ < view_.count()) PrefetchView();
-  PrefetchAhead(BlockOf(next_));
+  PrefetchAhead(BlockOf(state_.next));
 }
 
 // Prefetches the entries of `block` in slots that were not prefetched, up to
 // `to_slot`. Any state of the block will do.
 void BlockSkipList::Iterator::PrefetchSlots(const Block* block, int to_slot) {
   if (block == nullptr) return;
+  if (ahead_ <= 0) __builtin_prefetch(SavedOrderOf(*block));
   const int end = std::min(to_slot, Block::kSlots);
   for (int i = std::max(ahead_, 0); i < end; ++i) {
     PrefetchEntry(block->slots[i].LoadRelaxed(), *block);
@@ -165,12 +153,13 @@ void BlockSkipList::Iterator::PrefetchSlots(const Block* block, int to_slot) {
 void BlockSkipList::Iterator::EnterNext() {
   sibling_ = -1;
   do {
-    if (IsEmpty(next_)) {
+    if (IsEmpty(state_.next)) {
       entry_ = nullptr;
       return;
     }
-    if (ahead_ < Block::kSlots) PrefetchSlots(BlockOf(next_), Block::kSlots);
-    Load(BlockOf(next_));
+    if (ahead_ < Block::kSlots)
+      PrefetchSlots(BlockOf(state_.next), Block::kSlots);
+    Load(BlockOf(state_.next), sought_);
   } while (view_.count() == 0);  // only a head can be empty, or be replaced
   StandAt(0);
 }
@@ -197,8 +186,8 @@ void BlockSkipList::Iterator::EnterPrevious() {
       // Only where memory was damaged is the sibling none.
       block = IsEmpty(next) ? list_->FirstLeaf() : BlockOf(next);
     }
-    Load(block);
-    if (BlockOf(next_) == right) break;  // else it was split just now
+    Load(block, sought_);
+    if (BlockOf(state_.next) == right) break;  // else it was split just now
   }
   if (view_.count() > 0) {
     StandAt(view_.count() - 1);
@@ -223,7 +212,8 @@ void BlockSkipList::Iterator::FindSiblings() {
     const uint64_t word = probe.neighbours().predecessor;
     if (!IsEmpty(word) &&
         (!ordering.checks() || CompareWord(ordering, 1, word, key) < 0)) {
-      Sort(ordering, 1, probe.visit().words, &siblings_);
+      siblings_.words = probe.visit().words;
+      Sort(ordering, 1, &siblings_);
       sibling_ = siblings_.count() - 1;
       while (siblings_.word(sibling_) != word) --sibling_;
       return;
@@ -236,9 +226,10 @@ void BlockSkipList::Iterator::Seek(const char* target) {
   const Found found = list_->FindLeaf(DecodeKey(target), Exact::kSuccessor);
   const uint64_t successor = found.neighbours.successor;
   if (!IsEmpty(successor)) {
-    StandAt(found.leaf, EntryOf(successor));
+    StandAt(found.leaf, successor);
   } else if (!IsEmpty(found.next)) {
-    StandAt(BlockOf(found.next), BlockOf(found.next)->lower_bound());
+    const Block* const right = BlockOf(found.next);
+    StandAt(right, MakeWord(0, right->lower_bound()));
   } else {
     entry_ = nullptr;
   }
@@ -246,14 +237,14 @@ void BlockSkipList::Iterator::Seek(const char* target) {
 
 void BlockSkipList::Iterator::SeekForPrev(const char* target) {
   const Found found = list_->FindLeaf(DecodeKey(target), Exact::kBoth);
-  const uint64_t word = found.neighbours.equal ? found.neighbours.successor
-                                               : found.neighbours.predecessor;
-  StandAt(found.leaf, IsEmpty(word) ? nullptr : EntryOf(word));
+  StandAt(found.leaf, found.neighbours.equal ? found.neighbours.successor
+                                             : found.neighbours.predecessor);
 }
 
 void BlockSkipList::Iterator::SeekToFirst() {
   sibling_ = -1;
-  Load(list_->FirstLeaf());
+  sought_ = false;
+  Load(list_->FirstLeaf(), false);
   if (view_.count() > 0) {
     StandAt(0);
   } else {
@@ -263,8 +254,9 @@ void BlockSkipList::Iterator::SeekToFirst() {
 
 void BlockSkipList::Iterator::SeekToLast() {
   sibling_ = -1;
-  Load(list_->LastLeaf());
-  while (!IsEmpty(next_)) Load(BlockOf(next_));
+  sought_ = false;
+  Load(list_->LastLeaf(), false);
+  while (!IsEmpty(state_.next)) Load(BlockOf(state_.next), false);
   if (view_.count() > 0) {
     StandAt(view_.count() - 1);
   } else {

@@ -6,14 +6,17 @@
 #include "block.h"
 #include "block_scan.h"
 #include "block_skip_list.h"
+#include "saved_order.h"
 
 namespace fastskip {
 
 // A cursor over the list. Live: each step shows what was inserted before it
 // was taken, wherever the iterator stands. One thread at a time; `list`
-// outlives it. Writes nothing that others see, and allocates nothing.
+// outlives it. Writes nothing that others see but the orders that it saves, and
+// allocates nothing.
 //
-// A seek finds one entry; the first step puts the block in order from there on.
+// A seek finds one entry; the first step takes a view of the block, in the
+// order that was saved or in one that it saves.
 class BlockSkipList::Iterator {
  public:
   explicit Iterator(const BlockSkipList* list) : list_(list) {}
@@ -30,7 +33,6 @@ class BlockSkipList::Iterator {
   void Prev() {
     if (Changed()) Refresh();
     if (position_ <= 0) return EnterPrevious();
-    if (position_ <= ordered_from_) OrderFrom(0);
     StandAt(position_ - 1);
     if (ahead_ < Block::kSlots && sibling_ > 0) {
       PrefetchAhead(BlockOf(siblings_.word(sibling_ - 1)));
@@ -70,12 +72,11 @@ class BlockSkipList::Iterator {
     position_ = position;
     entry_ = EntryOf(view_.word(position));
   }
-  void StandAt(const Block* block, const char* entry);
-  void Load(const Block* block);
-  void LoadByDisc(const Block* block);
-  bool ReachesFence() const;
-  void DropMoved(int count);
-  void OrderFrom(int begin);
+  // Without a view: at the entry of `word`, under its discriminator in `block`
+  // or a lesser one; nowhere, if there is none.
+  void StandAt(const Block* block, uint64_t word);
+  void Load(const Block* block, bool saves);
+  void SortView(const Ordering& ordering);
   int FindEntry(int from) const;
   void NextInNewView();
   // From its position in a view that holds.
@@ -101,20 +102,21 @@ class BlockSkipList::Iterator {
   const BlockSkipList* list_;
   const char* entry_ = nullptr;
   const Block* block_ = nullptr;  // holds entry_, or a block left of that does
+  // A scan that began with a seek: its orders are saved, since short ones come
+  // again. A whole one may be that of a flush, and no other will come.
+  bool sought_ = false;
+  uint32_t sought_disc_ = 0;  // while there is no view: StandAt
   // What follows belongs to a view of block_, if there is one.
   int position_ = 0;  // of entry_ in view_
   // What the next insert into the block will change: a slot or, where it is
   // full, `next`; and the word there when the view was taken.
   const StepAtomic<uint64_t>* watch_ = nullptr;
   uint64_t watched_ = kNoView;
-  uint64_t next_ = kNoNext;  // of block_, then
+  BlockState state_{kNoNext, Block::kSlots};  // of block_, then
   // Slots of the next block whose entries were prefetched; below 0 there are
   // steps to go before that.
   int ahead_ = 0;
-  // By discriminator, and from ordered_from_ on in true order: what lies left
-  // of a seek is hardly ever asked for.
   SortedWords view_;
-  int ordered_from_ = 0;
   int fetched_ = 0;  // entries of the view up to here were prefetched
   // Leaves under one parent for steps to the left: siblings_[sibling_] is
   // block_ or left of it. Set at the first such step; -1: none.

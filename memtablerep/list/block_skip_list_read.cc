@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Lookups. Nothing here writes to the list, but for the fall back to labels.
+// Lookups. Nothing here writes to the list, but for the fall back to labels and
+// the orders that are saved for later readers.
 #include <cassert>
 #include <optional>
 

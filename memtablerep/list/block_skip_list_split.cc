@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "block_skip_list.h"
+#include "saved_order.h"
 #include "sharded_arena.h"
 
 namespace fastskip {
@@ -232,15 +233,24 @@ bool BlockSkipList::GrowRoot(const Ordering& ordering, Block* root,
 
 // --- Blocks -----------------------------------------------------------------
 
+// One that lost its race, or one of a pair: the second first, for whose lines
+// AppendAtEnd prefetches.
 Block* BlockSkipList::NewBlock(int level, bool reverse) {
-  void* memory = spare_.TakeAcquire(nullptr);
-  if (memory == nullptr) memory = arena_->AllocateAligned(sizeof(Block));
+  Block* block = spare_.TakeAcquire(nullptr);
+  if (block == nullptr) block = half_pair_.TakeAcquire(nullptr);
+  if (block == nullptr) {
+    void* const memory = arena_->AllocateAligned(sizeof(BlockPair));
+    auto* const pair = new (memory) BlockPair();
+    block = &pair->blocks[1];
+    half_pair_.PutRelease(&pair->blocks[0]);
+  }
   encodings_.NoteBlock();
-  return new (memory) Block(level, reverse ? Block::kReverse : 0);
+  const int flags = block->pair_flag() | (reverse ? int{Block::kReverse} : 0);
+  return new (block) Block(level, static_cast<uint8_t>(flags));
 }
 
 // A block that lost its race serves the next split. Of two kept at once one is
-// forgotten until the arena goes.
+// forgotten until the arena goes; so is one of two halves.
 void BlockSkipList::KeepSpare(Block* block) { spare_.PutRelease(block); }
 
 }  // namespace fastskip

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // TEST_Validate: what a list at rest must look like, block by block.
+#include <algorithm>
 #include <sstream>
 #include <unordered_set>
 
 #include "block_skip_list.h"
+#include "saved_order.h"
 
 namespace fastskip {
 
@@ -74,11 +76,11 @@ class Validator {
 
   void CheckBlock(const Block& block, int level) {
     if (block.level() != level) Fail(block, "is on another level");
-    Words words;
-    LoadWords(block, &words);
-    const uint64_t next = block.next.LoadAcquire();
     SortedWords sorted;
-    Sort(ordering_, level, words, &sorted);
+    LoadWords(block, &sorted.words);
+    const uint64_t next = block.next.LoadAcquire();
+    Sort(ordering_, level, &sorted);
+    CheckSavedOrder(block, sorted, next);
     bool holds_bound = block.is_head();
     for (int i = 0; i < sorted.count() && ok(); ++i) {
       const uint64_t word = sorted.word(i);
@@ -110,7 +112,23 @@ class Validator {
         DiscOf(sorted.last()) > DiscOf(next)) {
       Fail(block, "has a discriminator above that of next");
     }
-    CheckEmptySlots(block, words);
+    CheckEmptySlots(block, sorted.words);
+  }
+
+  // An order that would be taken for that of `sorted` is that.
+  void CheckSavedOrder(const Block& block, const SortedWords& sorted,
+                       uint64_t next) {
+    SlotOrder order;
+    const SavedOrder* const saved = SavedOrderOf(block);
+    if (saved == nullptr ||
+        !saved->Load(StateOf(ordering_, block.level(), sorted.words, next),
+                     &order)) {
+      return;
+    }
+    if (order.count != sorted.count() ||
+        !std::equal(order.slot, order.slot + order.count, sorted.order.slot)) {
+      Fail(block, "has an order saved that is not its own");
+    }
   }
 
   // An empty slot carries the address of the right block of a split of this

@@ -36,6 +36,13 @@ inline uint64_t LoadLittleEndian64(const char* p) {
   return v;
 }
 
+inline void StoreLittleEndian64(uint64_t v, uint8_t* p) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  v = __builtin_bswap64(v);
+#endif
+  std::memcpy(p, &v, sizeof(v));
+}
+
 inline Key DecodeKey(const char* entry) {
   uint32_t length;
   Key key;

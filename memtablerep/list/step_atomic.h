@@ -43,12 +43,23 @@ class StepAtomic {
     return value_.load(std::memory_order_relaxed);
   }
 
+  void StoreRelease(T value) {
+    Step();
+    value_.store(value, std::memory_order_release);
+  }
+
   // Each replaces `expected`, or returns false. A failure is relaxed: its
   // callers drop the value and load again.
   bool ReplaceRelease(T expected, T desired) {
     Step();
     return value_.compare_exchange_strong(expected, desired,
                                           std::memory_order_release,
+                                          std::memory_order_relaxed);
+  }
+  bool ReplaceAcquire(T expected, T desired) {
+    Step();
+    return value_.compare_exchange_strong(expected, desired,
+                                          std::memory_order_acquire,
                                           std::memory_order_relaxed);
   }
   bool ReplaceRelaxed(T expected, T desired) {

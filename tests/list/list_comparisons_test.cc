@@ -182,11 +182,10 @@ uint64_t CallsOfSort(Load load, int run) {
         MakeWord(kMinDisc + key / run,
                  fixture.Copy(EncodeEntry(BigEndian(key, 2), i + 1, 1))));
   }
-  Words words;
-  LoadWords(block, &words);
   SortedWords sorted;
+  LoadWords(block, &sorted.words);
   const uint64_t before = TestComparator::calls();
-  Sort(ordering, 0, words, &sorted);
+  Sort(ordering, 0, &sorted);
   const uint64_t calls = TestComparator::calls() - before;
   for (int i = 0; i < Block::kSlots; ++i) {
     EXPECT_EQ(BigEndian(i, 2), ParseEntry(EntryOf(sorted.word(i))).user_key);

@@ -329,6 +329,10 @@ TEST_P(BytewiseScheduleTest, LookUpsDuringSplits) {
                {"i105 i104", "f105 f101 c110"}));
 }
 
+TEST_P(BytewiseScheduleTest, LookUpsThenAScan) {
+  RunAll(Plain("LookUpsThenAScan", FullLeaves(1), {"i105", "f101 >101"}));
+}
+
 TEST_P(BytewiseScheduleTest, MoveRight) {
   RunAll(
       Plain("MoveRight", FullLeaves(1), {"i105 i106 i107", "f106 c105 i107"}));

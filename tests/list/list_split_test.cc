@@ -124,10 +124,9 @@ class ListSplitTest : public ::testing::Test {
   // That `right` holds the entries from `from` on, and has the neighbour of
   // left_.
   void ExpectUpperPart(const Block& right, int from) {
-    Words words;
-    LoadWords(right, &words);
     SortedWords sorted;
-    Sort(ordering_, 0, words, &sorted);
+    LoadWords(right, &sorted.words);
+    Sort(ordering_, 0, &sorted);
     ASSERT_EQ(kSlots - from, sorted.count());
     uint32_t last = 0;
     for (int i = 0; i < sorted.count(); ++i) {
