@@ -9,6 +9,9 @@
 //   CLEAR      the CAS that empties a moved slot
 //   SLOT_LOAD  the loads of a scan
 //   USE_CAS, USE_LOAD  the arena's number of shards in use
+//   SAVE_CAS, VERSION_STORE, VERSION_LOAD  the version of a saved order: taken,
+//              given back, and looked at first
+//   WORD_STORE, WORD_LOAD  the words behind it
 
 // --- A split that is being cleared, an insert, and a lookup.
 // `next`: 0 before the split, 1 after it. The slot: 0 a word that the split
@@ -91,4 +94,60 @@ active proctype Allocator() {
     fi
   }
   assert(!use || made)
+}
+
+// --- An order that is saved again while it is taken.
+// The version: 2 after the first save, 3 and 4 by the second one. Two of the
+// words: 0 as the first save wrote them, 1 as the second one does.
+byte version_last = 2;
+bool word_last[2];
+
+// Where nothing orders the first saver's store before it, a store may also come
+// earlier in the order of changes: then it is never seen.
+inline save_word(i) {
+  if
+  :: word_last[i] = 1
+  :: !(SAVE_CAS && VERSION_STORE) -> skip
+  fi
+}
+
+active proctype Saver() {
+  version_last = 3;  // a CAS
+  save_word(0);
+  save_word(1);
+  version_last = 4
+}
+
+inline load_version(v) {
+  select(v : known_version .. version_last);
+  known_version = v
+}
+
+inline take_word(i) {
+  if
+  :: !known_word[i] -> w[i] = 0
+  :: w[i] = word_last[i]
+  fi;
+  if
+  :: w[i] && WORD_LOAD && WORD_STORE && known_version < 3 -> known_version = 3
+  :: else
+  fi
+}
+
+active proctype Taker() {
+  byte known_version = 2, version, again;
+  bool known_word[2], w[2];
+  atomic {
+    load_version(version);
+    if
+    :: version == 4 && VERSION_LOAD && VERSION_STORE ->
+      known_word[0] = word_last[0];
+      known_word[1] = word_last[1]
+    :: else
+    fi
+  }
+  atomic { take_word(0) }
+  atomic { take_word(1) }
+  atomic { load_version(again) }
+  assert(version == 3 || again != version || w[0] == w[1])
 }

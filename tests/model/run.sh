@@ -135,14 +135,23 @@ order_in() {
 
 check_orders() {
   local clear slot_load use_cas use_load
+  local save_cas version_store version_load word_store word_load
   clear=$(order_in block_skip_list_split.cc \
     'ClearMoved\([^{;]*\{.*?(\w+)\((?:i, )?words\.slot\[i\], empty\b') &&
     slot_load=$(order_in block_scan_portable.cc 'block\.slots\[i\]\.(\w+)\(') &&
     use_cas=$(order_in sharded_arena.cc 'shards_in_use_\.(Replace\w+)\(') &&
     use_load=$(order_in sharded_arena.cc \
       'MyShard\(\) \{[^}]*?shards_in_use_\.(\w+)\(') &&
+    save_cas=$(order_in saved_order.cc 'version_\.(Replace\w+)\(') &&
+    version_store=$(order_in saved_order.cc 'version_\.(Store\w+)\(') &&
+    version_load=$(order_in saved_order.cc \
+      '::Load\([^{]*\{\s*const uint64_t version = version_\.(\w+)\(') &&
+    word_store=$(order_in saved_order.cc 'words_\[1\]\.(Store\w+)\(') &&
+    word_load=$(order_in saved_order.cc 'words_\[i\]\.(Load\w+)\(') &&
     verify 'memory orders of the code' orders.pml safety \
-      "-DCLEAR=$clear -DSLOT_LOAD=$slot_load -DUSE_CAS=$use_cas -DUSE_LOAD=$use_load"
+      "-DCLEAR=$clear -DSLOT_LOAD=$slot_load -DUSE_CAS=$use_cas \
+-DUSE_LOAD=$use_load -DSAVE_CAS=$save_cas -DVERSION_STORE=$version_store \
+-DVERSION_LOAD=$version_load -DWORD_STORE=$word_store -DWORD_LOAD=$word_load"
 }
 
 main() {
