@@ -369,9 +369,14 @@ void Probe::LocateByLabel(const Block& block, SavedOrder* saved) {
 }
 
 template <Probe::Purpose purpose>
-inline void Probe::Locate(const Block& block, Exact exact, SavedOrder* saved) {
-  if (!visit_.by_digest) return LocateByLabel(block, saved);
+inline void Probe::Locate(const Block& block, Exact exact, bool one_state) {
   const int level = block.level();
+  if (!visit_.by_digest) {
+    // Inserts change the leaf that they look at: no order of it would last.
+    const bool lasts = purpose != Purpose::kInsert || level > 0;
+    return LocateByLabel(block,
+                         one_state && lasts ? SavedOrderOf(block) : nullptr);
+  }
   if constexpr (purpose == Purpose::kLeftOfTies) {
     LocateLeftOfTies(level);
   } else if (purpose == Purpose::kInsert && ordering_.known() && slot_ >= 0 &&
@@ -434,21 +439,15 @@ inline Probe::Outcome Probe::VisitFor(const Block& block, Exact exact) {
   if (visit_.by_digest && visit_.disc > DiscOf(visit_.next)) {
     return Outcome::kMoveRight;
   }
-  // Inserts change the leaf that they look at: no order of it would last.
-  SavedOrder* saved = nullptr;
-  if (!visit_.by_digest && (purpose != Purpose::kInsert || block.level() > 0)) {
-    saved = SavedOrderOf(block);
-    __builtin_prefetch(saved);
-  }
   LoadWords(block);
   const uint64_t next = block.next.LoadAcquire();
   if constexpr (purpose == Purpose::kInsert) {
     if (next != visit_.next) return Outcome::kRetry;
     slot_ = FirstEmptySlot(visit_.words);
   }
-  if (next != visit_.next) saved = nullptr;  // the words are of no one state
+  const bool one_state = next == visit_.next;  // which the words show
   visit_.next = next;
-  Locate<purpose>(block, exact, saved);
+  Locate<purpose>(block, exact, one_state);
   if (BelongsRight()) return Outcome::kMoveRight;
   if constexpr (purpose == Purpose::kInsert) {
     if (!alone_ &&

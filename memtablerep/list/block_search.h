@@ -171,7 +171,7 @@ class Probe {
   void ChooseSearch(const Block& block);
   void LoadWords(const Block& block);
   template <Purpose purpose>
-  void Locate(const Block& block, Exact exact, SavedOrder* saved);
+  void Locate(const Block& block, Exact exact, bool one_state);
   void LocateByDisc(int level, Exact exact);
   void LocateLeftOfTies(int level);
   void LocateEqual(int level);

@@ -157,8 +157,9 @@ void BlockSkipList::Iterator::EnterNext() {
       entry_ = nullptr;
       return;
     }
-    if (ahead_ < Block::kSlots)
+    if (ahead_ < Block::kSlots) {
       PrefetchSlots(BlockOf(state_.next), Block::kSlots);
+    }
     Load(BlockOf(state_.next), sought_);
   } while (view_.count() == 0);  // only a head can be empty, or be replaced
   StandAt(0);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "saved_order.h"
 
+#include <cstddef>
+
 #include "key.h"
 
 namespace fastskip {
@@ -23,9 +25,9 @@ uint64_t Spread(uint64_t x) {
   return (x & 0x001F001F001F001F) | (x & 0x03E003E003E003E0) << 3;
 }
 
-uint64_t Group(const SlotOrder& order, int group) {
+uint64_t Group(const SlotOrder& order, size_t group) {
   return Squeeze(LoadLittleEndian64(
-      reinterpret_cast<const char*>(order.slot + 8 * group)));
+      reinterpret_cast<const char*>(order.slot + size_t{8} * group)));
 }
 
 uint64_t NeighbourOf(uint64_t next) { return (next & kAddressMask) >> 6; }
