@@ -69,7 +69,7 @@ struct alignas(64) BlockPair {
 };
 static_assert(sizeof(BlockPair) == 64 + 2 * sizeof(Block), "one line more");
 
-// Null where `block` is of no pair: only tests have such.
+// Null where `block` is of no pair, as the first ones of a list.
 inline SavedOrder* SavedOrderOf(const Block& block) {
   if (block.pair_flag() == 0) return nullptr;
   const int place = block.pair_flag() == Block::kFirstOfPair ? 0 : 1;
