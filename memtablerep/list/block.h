@@ -84,9 +84,8 @@ struct alignas(64) Block {
     // bound has its discriminator there: which of the ties have moved need not
     // be compared, if what earlier splits have moved was cleared before.
     kLowerBoundUntied = 2,
-    kReverse = 4,      // greater bytes come first
-    kFirstOfPair = 8,  // of a BlockPair (saved_order.h)
-    kSecondOfPair = 16,
+    kReverse = 4,       // greater bytes come first
+    kSecondOfPair = 8,  // of a BlockPair (saved_order.h)
   };
 
   StepAtomic<uint64_t> next{kNoNext};
@@ -129,8 +128,7 @@ struct alignas(64) Block {
     return (flags_ & kLowerBoundUntied) != 0;
   }
 
-  // Which of a pair it is; 0: of none.
-  int pair_flag() const { return flags_ & (kFirstOfPair | kSecondOfPair); }
+  int pair_flag() const { return flags_ & kSecondOfPair; }
 
   // REQUIRES of the next three: the block is not published yet
   void SetFlag(Flags flag) { flags_ = static_cast<uint8_t>(flags_ | flag); }

@@ -30,7 +30,7 @@ BlockSkipList::BlockSkipList(ShardedArena* arena,
                        : DigestMode::kBothDirections) {
   Block* const head = NewBlock(0, order == KnownOrder::kReverse);
   head->SetFlag(Block::kHead);
-  blocks_[0].Add(1);
+  CountBlock(0);
   first_leaf_.Init(head);
   root_.Init(head);
 }
@@ -145,12 +145,9 @@ BlockSkipList::Outcome BlockSkipList::InsertInto(const Insertion& insertion,
 
 BlockSkipList::Stats BlockSkipList::GetStats() const {
   Stats stats;
-  for (int level = 0; level < kMaxLevels; ++level) {
-    const uint64_t blocks = blocks_[level].Load();
-    if (blocks == 0) break;
-    ++stats.levels;
-    (level == 0 ? stats.leaf_blocks : stats.index_blocks) += blocks;
-  }
+  stats.leaf_blocks = leaf_blocks_.Load();
+  stats.index_blocks = index_blocks_.Load();
+  stats.levels = static_cast<uint32_t>(root_.LoadAcquire()->level()) + 1;
   stats.encodings = encodings_.kept();
   stats.duplicates = duplicates_.Load();
   stats.splits = splits_.Load();

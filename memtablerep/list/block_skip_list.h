@@ -246,6 +246,7 @@ class BlockSkipList {
 
   Block* NewBlock(int level, bool reverse);
   void KeepSpare(Block* block);
+  void CountBlock(int level);
 
   class Sample;
   uint64_t CountChildren(const Ordering& ordering, int level, const Key& from,
@@ -266,7 +267,8 @@ class BlockSkipList {
   StepAtomic<Block*> spare_{nullptr};
   StepAtomic<Block*> half_pair_{nullptr};
 
-  RelaxedAtomic<uint64_t> blocks_[kMaxLevels];  // of each level
+  RelaxedAtomic<uint64_t> leaf_blocks_;
+  RelaxedAtomic<uint64_t> index_blocks_;
   RelaxedAtomic<uint64_t> duplicates_;
   RelaxedAtomic<uint64_t> splits_;
   RelaxedAtomic<uint64_t> cas_retries_;

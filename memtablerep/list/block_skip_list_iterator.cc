@@ -37,8 +37,7 @@ void BlockSkipList::Iterator::StandAt(const Block* block, uint64_t word) {
 
 // Takes a view of `block`: its live words in order, the state of `next` they
 // belong to, and the word that the next insert into the block will replace.
-// Saves the order if `saves`.
-void BlockSkipList::Iterator::Load(const Block* block, bool saves) {
+void BlockSkipList::Iterator::Load(const Block* block) {
   const Words& words = view_.words;
   uint64_t next = block->next.LoadAcquire();
   for (;;) {
@@ -49,20 +48,19 @@ void BlockSkipList::Iterator::Load(const Block* block, bool saves) {
   }
   if (!IsEmpty(next)) BlockOf(next)->Prefetch();
   block_ = block;
+  next_ = next;
   ahead_ = list_->CurrentFootprint() == Footprint::kExceedsCache
                ? -kFirstSteps * kSlotsPerStep
                : Block::kSlots;
   const Ordering ordering = list_->CurrentOrdering();
-  state_ = StateOf(ordering, 0, words, next);
-  const bool open = state_.open < Block::kSlots;
-  watch_ = open ? &block->slots[state_.open] : &block->next;
-  watched_ = open ? words.slot[state_.open] : next;
+  const BlockState state = StateOf(ordering, 0, words, next);
+  const bool open = state.open < Block::kSlots;
+  watch_ = open ? &block->slots[state.open] : &block->next;
+  watched_ = open ? words.slot[state.open] : next;
   SavedOrder* const saved = SavedOrderOf(*block);
-  if (saved == nullptr || !saved->Load(state_, &view_.order)) {
+  if (!saved->Load(state, &view_.order)) {
     SortView(ordering);
-    if (saves && saved != nullptr) {
-      saved->Save(*block, words, state_, view_.order);
-    }
+    if (sought_) saved->Save(*block, words, state, view_.order);
   }
   fetched_ = view_.count();
 }
@@ -71,11 +69,10 @@ void BlockSkipList::Iterator::Load(const Block* block, bool saves) {
 // are left out.
 void BlockSkipList::Iterator::SortView(const Ordering& ordering) {
   Sort(ordering, 0, &view_);
-  const uint64_t next = state_.next;
-  if (!IsEmpty(next) && view_.count() > 0 &&
-      DiscOf(view_.last()) >= DiscOf(next)) {
+  if (!IsEmpty(next_) && view_.count() > 0 &&
+      DiscOf(view_.last()) >= DiscOf(next_)) {
     view_.order.count -=
-        __builtin_popcount(MovedSlots(ordering, 0, view_.words, next));
+        __builtin_popcount(MovedSlots(ordering, 0, view_.words, next_));
   }
 }
 
@@ -93,14 +90,14 @@ int BlockSkipList::Iterator::FindEntry(int from) const {
 void BlockSkipList::Iterator::Refresh() {
   uint32_t disc =
       watched_ == kNoView ? sought_disc_ : DiscOf(view_.word(position_));
-  for (const Block* block = block_;; block = BlockOf(state_.next), disc = 0) {
-    Load(block, true);
+  for (const Block* block = block_;; block = BlockOf(next_), disc = 0) {
+    Load(block);
     // No more words of the order than these are below the discriminator. There
     // are fewer where the words hold one that the order lacks.
     position_ = FindEntry(__builtin_popcount(SlotsBelow(view_.words, disc)));
     if (position_ < 0 && disc > 0) position_ = FindEntry(0);
     if (position_ >= 0) return;
-    if (IsEmpty(state_.next)) {  // only where memory was damaged: the end
+    if (IsEmpty(next_)) {  // only where memory was damaged: the end
       position_ = view_.count() - 1;
       return;
     }
@@ -135,7 +132,7 @@ void BlockSkipList::Iterator::PrefetchView() {
 // At each step forward, in a memtable that exceeds the cache.
 void BlockSkipList::Iterator::PrefetchForward() {
   if (fetched_ < view_.count()) PrefetchView();
-  PrefetchAhead(BlockOf(state_.next));
+  PrefetchAhead(BlockOf(next_));
 }
 
 // Prefetches the entries of `block` in slots that were not prefetched, up to
@@ -153,14 +150,14 @@ void BlockSkipList::Iterator::PrefetchSlots(const Block* block, int to_slot) {
 void BlockSkipList::Iterator::EnterNext() {
   sibling_ = -1;
   do {
-    if (IsEmpty(state_.next)) {
+    if (IsEmpty(next_)) {
       entry_ = nullptr;
       return;
     }
     if (ahead_ < Block::kSlots) {
-      PrefetchSlots(BlockOf(state_.next), Block::kSlots);
+      PrefetchSlots(BlockOf(next_), Block::kSlots);
     }
-    Load(BlockOf(state_.next), sought_);
+    Load(BlockOf(next_));
   } while (view_.count() == 0);  // only a head can be empty, or be replaced
   StandAt(0);
 }
@@ -187,8 +184,8 @@ void BlockSkipList::Iterator::EnterPrevious() {
       // Only where memory was damaged is the sibling none.
       block = IsEmpty(next) ? list_->FirstLeaf() : BlockOf(next);
     }
-    Load(block, sought_);
-    if (BlockOf(state_.next) == right) break;  // else it was split just now
+    Load(block);
+    if (BlockOf(next_) == right) break;  // else it was split just now
   }
   if (view_.count() > 0) {
     StandAt(view_.count() - 1);
@@ -245,7 +242,7 @@ void BlockSkipList::Iterator::SeekForPrev(const char* target) {
 void BlockSkipList::Iterator::SeekToFirst() {
   sibling_ = -1;
   sought_ = false;
-  Load(list_->FirstLeaf(), false);
+  Load(list_->FirstLeaf());
   if (view_.count() > 0) {
     StandAt(0);
   } else {
@@ -256,8 +253,8 @@ void BlockSkipList::Iterator::SeekToFirst() {
 void BlockSkipList::Iterator::SeekToLast() {
   sibling_ = -1;
   sought_ = false;
-  Load(list_->LastLeaf(), false);
-  while (!IsEmpty(state_.next)) Load(BlockOf(state_.next), false);
+  Load(list_->LastLeaf());
+  while (!IsEmpty(next_)) Load(BlockOf(next_));
   if (view_.count() > 0) {
     StandAt(view_.count() - 1);
   } else {

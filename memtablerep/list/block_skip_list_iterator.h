@@ -6,7 +6,6 @@
 #include "block.h"
 #include "block_scan.h"
 #include "block_skip_list.h"
-#include "saved_order.h"
 
 namespace fastskip {
 
@@ -22,8 +21,11 @@ class BlockSkipList::Iterator {
   explicit Iterator(const BlockSkipList* list) : list_(list) {}
 
   bool Valid() const { return entry_ != nullptr; }
-  // REQUIRES of the next three: Valid()
+  // REQUIRES of the next four: Valid()
   const char* key() const { return entry_; }
+  // The leaf that the entry was in when the iterator last looked; to tell two
+  // from each other.
+  const Block* block() const { return block_; }
   void Next() {
     // Whatever is not a step within the view is called last: so the step needs
     // no stack.
@@ -75,7 +77,7 @@ class BlockSkipList::Iterator {
   // Without a view: at the entry of `word`, under its discriminator in `block`
   // or a lesser one; nowhere, if there is none.
   void StandAt(const Block* block, uint64_t word);
-  void Load(const Block* block, bool saves);
+  void Load(const Block* block);
   void SortView(const Ordering& ordering);
   int FindEntry(int from) const;
   void NextInNewView();
@@ -112,7 +114,7 @@ class BlockSkipList::Iterator {
   // full, `next`; and the word there when the view was taken.
   const StepAtomic<uint64_t>* watch_ = nullptr;
   uint64_t watched_ = kNoView;
-  BlockState state_{kNoNext, Block::kSlots};  // of block_, then
+  uint64_t next_ = kNoNext;  // of block_, then
   // Slots of the next block whose entries were prefetched; below 0 there are
   // steps to go before that.
   int ahead_ = 0;

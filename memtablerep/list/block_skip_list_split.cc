@@ -13,14 +13,6 @@
 
 namespace fastskip {
 
-namespace {
-
-// Blocks of fewer slots are for tests, whose lists are small.
-constexpr size_t kBytesWithoutOrders =
-    Block::kSlots == 28 ? size_t{64} << 10 : 0;
-
-}  // namespace
-
 // What happens to a full block: it is appended to, or split. Returns the block
 // that holds the new word then; null when the insert must retry.
 Block* BlockSkipList::AddToFull(const Insertion& insertion, const Probe& probe,
@@ -62,7 +54,7 @@ Block* BlockSkipList::Append(const Ordering& ordering,
     KeepSpare(right);
     return nullptr;
   }
-  blocks_[level].Add(1);
+  CountBlock(level);
   splits_.Add(1);
   Block* const parent =
       Post(right, Scale{left_words, low, key.entry}, insertion);
@@ -96,7 +88,7 @@ void BlockSkipList::Split(const Insertion& insertion, const Probe& probe,
     KeepSpare(right);
     return;
   }
-  blocks_[left->level()].Add(1);
+  CountBlock(left->level());
   splits_.Add(1);
   ClearMoved(ordering, left, visit.words, next, insertion.writers);
   Post(right, Scale{&full, nullptr, nullptr}, insertion);
@@ -125,7 +117,7 @@ bool BlockSkipList::ReplaceHead(const Insertion& insertion, const Probe& probe,
     KeepSpare(fresh);  // `right` is forgotten
     return true;
   }
-  blocks_[level].Add(1);
+  CountBlock(level);
   splits_.Add(1);
   RelinkHead(level);
   Post(right, Scale{full, nullptr, nullptr}, insertion);
@@ -235,22 +227,17 @@ bool BlockSkipList::GrowRoot(const Ordering& ordering, Block* root,
     KeepSpare(grown);
     return false;
   }
-  blocks_[grown->level()].Add(1);
+  CountBlock(grown->level());
   return true;
 }
 
 // --- Blocks -----------------------------------------------------------------
 
 // One that lost its race, or one of a pair: the second first, for whose lines
-// AppendAtEnd prefetches. A list begins with blocks that are in no pair: with
-// saved orders, a memtable of 64 KB would hold fewer entries than 95 % of
-// skip_list's.
+// AppendAtEnd prefetches.
 Block* BlockSkipList::NewBlock(int level, bool reverse) {
   Block* block = spare_.TakeAcquire(nullptr);
   if (block == nullptr) block = half_pair_.TakeAcquire(nullptr);
-  if (block == nullptr && arena_->reserved() < kBytesWithoutOrders) {
-    block = new (arena_->AllocateAligned(sizeof(Block))) Block();
-  }
   if (block == nullptr) {
     void* const memory = arena_->AllocateAligned(sizeof(BlockPair));
     auto* const pair = new (memory) BlockPair();
@@ -265,5 +252,9 @@ Block* BlockSkipList::NewBlock(int level, bool reverse) {
 // A block that lost its race serves the next split. Of two kept at once one is
 // forgotten until the arena goes; so is one of two halves.
 void BlockSkipList::KeepSpare(Block* block) { spare_.PutRelease(block); }
+
+void BlockSkipList::CountBlock(int level) {
+  (level == 0 ? leaf_blocks_ : index_blocks_).Add(1);
+}
 
 }  // namespace fastskip

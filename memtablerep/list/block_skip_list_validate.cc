@@ -119,12 +119,9 @@ class Validator {
   void CheckSavedOrder(const Block& block, const SortedWords& sorted,
                        uint64_t next) {
     SlotOrder order;
-    const SavedOrder* const saved = SavedOrderOf(block);
-    if (saved == nullptr ||
-        !saved->Load(StateOf(ordering_, block.level(), sorted.words, next),
-                     &order)) {
-      return;
-    }
+    const BlockState state =
+        StateOf(ordering_, block.level(), sorted.words, next);
+    if (!SavedOrderOf(block)->Load(state, &order)) return;
     if (order.count != sorted.count() ||
         !std::equal(order.slot, order.slot + order.count, sorted.order.slot)) {
       Fail(block, "has an order saved that is not its own");

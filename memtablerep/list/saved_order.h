@@ -64,15 +64,13 @@ class SavedOrder {
 // for each would take 1.7 bytes an entry more.
 struct alignas(64) BlockPair {
   SavedOrder orders[2];
-  Block blocks[2] = {Block(0, Block::kFirstOfPair),
-                     Block(0, Block::kSecondOfPair)};
+  Block blocks[2] = {Block(), Block(0, Block::kSecondOfPair)};
 };
 static_assert(sizeof(BlockPair) == 64 + 2 * sizeof(Block), "one line more");
 
-// Null where `block` is of no pair, as the first ones of a list.
+// REQUIRES: `block` is of a pair, as every one of a list
 inline SavedOrder* SavedOrderOf(const Block& block) {
-  if (block.pair_flag() == 0) return nullptr;
-  const int place = block.pair_flag() == Block::kFirstOfPair ? 0 : 1;
+  const int place = block.pair_flag() != 0 ? 1 : 0;
   const char* const pair =
       reinterpret_cast<const char*>(&block - place) - sizeof(BlockPair::orders);
   auto* const found = reinterpret_cast<const BlockPair*>(pair);

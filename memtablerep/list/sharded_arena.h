@@ -64,7 +64,7 @@ class ChunkSource {
 
 class ShardedArena {
  public:
-  static constexpr size_t kPiecemeal = 32 << 10;   // bytes
+  static constexpr size_t kPiecemeal = 64 << 10;   // bytes
   static constexpr size_t kMinChunk = 2 << 10;     // bytes
   static constexpr size_t kMaxChunk = 256 << 10;   // bytes
   static constexpr size_t kMostCounted = 4 << 10;  // bytes

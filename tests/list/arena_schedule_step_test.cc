@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <thread>
@@ -132,12 +131,7 @@ void RunAll(const char* name, std::vector<Requests> requests, int preemptions) {
   static const bool taken = (TakeFirstThreadNumber(), true);
   ASSERT_TRUE(taken);
   ArenaProgram program(std::move(requests));
-  const char* given = std::getenv("FASTSKIP_SCHEDULE");
-  if (given != nullptr) {
-    std::printf("%s: %s\n", name,
-                schedule::Repeat(&program, given).failure.c_str());
-    return;
-  }
+  if (schedule::RepeatGiven(&program, name)) return;
   if (kSlowdown > 1) --preemptions;
   const schedule::Result result = schedule::Explore(&program, preemptions);
   std::printf(

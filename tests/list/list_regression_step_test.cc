@@ -204,7 +204,9 @@ TEST(ListRegression, LargeFirstEntryOfAShardOverlapsNothing) {
   for (size_t size = (1 << 20) - 200; size < (1 << 20) + 200; size += 8) {
     HeapChunks chunks;
     ShardedArena arena(&chunks, 4);
-    for (int i = 0; i < 300; ++i) arena.AllocateAligned(sizeof(Block));
+    while (arena.reserved() < 2 * ShardedArena::kPiecemeal) {
+      arena.AllocateAligned(sizeof(Block));
+    }
     // Two allocations collide, at whichever step they can, so that a second
     // shard comes into use.
     for (int step = 1; arena.GetStats().shards_used == 1; ++step) {

@@ -101,19 +101,11 @@ void Report(const Scenario& scenario, const char* how, const Result& result) {
                                 << KnownOrderName(scenario.order);
 }
 
-bool Repeated(ListProgram* program, const Scenario& scenario) {
-  const char* given = std::getenv("FASTSKIP_SCHEDULE");
-  if (given == nullptr) return false;
-  std::printf("%s: %s\n", scenario.name,
-              schedule::Repeat(program, given).failure.c_str());
-  return true;
-}
-
 // As many preemptions as the time allows, two at least for most scenarios; in a
 // normal run, variants of a scenario share its time.
 void RunAll(const Scenario& scenario, uint64_t variants = 1) {
   ListProgram program(scenario);
-  if (Repeated(&program, scenario)) return;
+  if (schedule::RepeatGiven(&program, scenario.name)) return;
   // What kBytewise leaves out of kUnknown is checks; the steps are the same.
   const uint64_t normal =
       scenario.order == KnownOrder::kBytewise ? 20000 : 100000;
@@ -131,7 +123,7 @@ void RunAll(const Scenario& scenario, uint64_t variants = 1) {
 
 void RunSome(const Scenario& scenario, uint64_t schedules) {
   ListProgram program(scenario);
-  if (Repeated(&program, scenario)) return;
+  if (schedule::RepeatGiven(&program, scenario.name)) return;
   for (const int changes : {1, 2, 3, 5, 9}) {
     const uint64_t seed = MakeRandom(changes)();
     const Result result = schedule::Sample(

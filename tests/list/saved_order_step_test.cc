@@ -5,6 +5,7 @@
 // block and splits it, the others take views of it.
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -48,10 +49,9 @@ class OrderProgram : public schedule::Program {
 
   void SetUp() override {
     pair_.emplace();
-    new (&block()) Block(0, Block::kFirstOfPair);
     splits_ = 0;
-    inserted_.clear();
-    failure_.clear();
+    inserts_ = 0;
+    failure_ = "";
     for (int i = 0; i < setup_; ++i) Insert();
   }
 
@@ -63,13 +63,14 @@ class OrderProgram : public schedule::Program {
 
   std::string Check() override {
     Read();
-    return failure_;
+    return failure_.load();
   }
 
   // Orders that were taken from others, in all schedules.
   uint64_t taken() const { return taken_; }
 
  private:
+  static constexpr size_t kMostInserts = 16;
   static constexpr int kMostSplits = 4;
 
   Block& block() { return pair_->blocks[0]; }
@@ -77,7 +78,7 @@ class OrderProgram : public schedule::Program {
   // In pairs that ascend, each below the pair before: all are below every bound
   // that a split has made.
   uint32_t NextDisc() const {
-    const auto n = static_cast<uint32_t>(inserted_.size());
+    const auto n = static_cast<uint32_t>(inserts_);
     return 1000 - 10 * n + (n % 2) * 15;
   }
 
@@ -89,11 +90,13 @@ class OrderProgram : public schedule::Program {
       LoadWords(block(), &words);
     }
     const int slot = FirstEmptySlot(words);
-    const uint64_t word = MakeWord(NextDisc(), &entries_[inserted_.size()]);
+    const size_t inserts = inserts_;
+    const uint64_t word = MakeWord(NextDisc(), &entries_[inserts]);
     if (!block().ReplaceSlot(slot, words.slot[slot], word, Writers::kMany)) {
       failure_ = "another thread inserts";
     }
-    inserted_.push_back(word);
+    inserted_[inserts] = word;
+    inserts_ = inserts + 1;
   }
 
   // The upper half moves to a new block.
@@ -114,7 +117,7 @@ class OrderProgram : public schedule::Program {
   }
 
   void Read() {
-    const size_t inserted = inserted_.size();
+    const size_t inserts = inserts_;
     SortedWords view;
     uint64_t next = block().next.LoadAcquire();
     for (;;) {
@@ -133,11 +136,11 @@ class OrderProgram : public schedule::Program {
           __builtin_popcount(MovedSlots(ordering_, 0, view.words, next));
       saved.Save(block(), view.words, state, view.order);
     }
-    Judge(view, next, inserted);
+    Judge(view, next, inserts);
   }
 
-  // The first `inserted` inserts had returned before the view was begun.
-  void Judge(const SortedWords& view, uint64_t next, size_t inserted) {
+  // The first `inserts` inserts had returned before the view was begun.
+  void Judge(const SortedWords& view, uint64_t next, size_t inserts) {
     std::vector<uint64_t> listed;
     for (int i = 0; i < view.count(); ++i) {
       listed.push_back(view.word(i));
@@ -148,7 +151,7 @@ class OrderProgram : public schedule::Program {
     for (size_t i = 1; i < listed.size(); ++i) {
       if (listed[i - 1] >= listed[i]) failure_ = "out of order";
     }
-    for (size_t i = 0; i < inserted; ++i) {
+    for (size_t i = 0; i < inserts; ++i) {
       if (DiscOf(inserted_[i]) < DiscOf(next) &&
           !std::binary_search(listed.begin(), listed.end(), inserted_[i])) {
         failure_ = "misses an entry";
@@ -161,24 +164,21 @@ class OrderProgram : public schedule::Program {
   const NoComparator comparator_;
   const Ordering ordering_{&comparator_, KnownOrder::kBytewise,
                            DigestMode::kBothDirections};
-  uint64_t entries_[16];
+  uint64_t entries_[kMostInserts];
   std::optional<BlockPair> pair_;
   BlockPair rights_[kMostSplits];
   int splits_ = 0;
-  std::vector<uint64_t> inserted_;  // words
-  uint64_t taken_ = 0;
-  std::string failure_;
+  uint64_t inserted_[kMostInserts];  // words
+  // The threads share these.
+  std::atomic<size_t> inserts_{0};
+  std::atomic<uint64_t> taken_{0};
+  std::atomic<const char*> failure_{""};
 };
 
 void RunAll(const char* name, int setup, std::vector<std::string> threads,
             int preemptions) {
   OrderProgram program(setup, std::move(threads));
-  const char* given = std::getenv("FASTSKIP_SCHEDULE");
-  if (given != nullptr) {
-    std::printf("%s: %s\n", name,
-                schedule::Repeat(&program, given).failure.c_str());
-    return;
-  }
+  if (schedule::RepeatGiven(&program, name)) return;
   if (kSlowdown > 1) --preemptions;
   const schedule::Result result = schedule::Explore(&program, preemptions);
   std::printf("%s: all %llu schedules of %d preemptions, up to %llu steps\n",

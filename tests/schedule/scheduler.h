@@ -61,6 +61,10 @@ Result Sample(Program* program, uint64_t schedules, int changes, uint64_t seed);
 // trace of every step and its place in the code in `failure`.
 Result Repeat(Program* program, const std::string& runs);
 
+// Whether FASTSKIP_SCHEDULE has a schedule, which then is repeated and printed
+// under `name`.
+bool RepeatGiven(Program* program, const char* name);
+
 // To be called before every atomic operation, with the caller's address. Does
 // nothing outside of Program::Run.
 void Step(const void* place);
