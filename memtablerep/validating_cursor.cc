@@ -59,29 +59,27 @@ Status ValidatingCursor::Seek(const char* target, const ReadChecks& checks) {
     const char* const found = iter_.Valid() ? iter_.key() : nullptr;
     if (found == result) return Status::OK();
     const bool may_be_new =
-        found != nullptr &&
+        found != nullptr && comparator_->Compare(found, target) >= 0 &&
         (result == nullptr || comparator_->Compare(found, result) < 0);
     if (!may_be_new) break;
   }
   return Fail(Misled(target, checks.show_keys));
 }
 
-// Moves kNeighbours entries back from the result of a search for `target`, and
-// further while the entry there is not below `target`; to the first entry when
-// there are fewer.
+// Moves back from the result of a search for `target` to an entry below
+// `target`, and out of the block of that; to the first entry where there is no
+// such one.
 Status ValidatingCursor::SeekLeftOf(const char* target, bool show_keys) {
   Status status;
-  int steps = 0;
   iter_.Seek(target);
-  if (!iter_.Valid()) {
-    iter_.SeekToLast();
-    ++steps;
-  }
-  while (
-      status.ok() && iter_.Valid() &&
-      (steps < kNeighbours || comparator_->Compare(iter_.key(), target) >= 0)) {
+  if (!iter_.Valid()) iter_.SeekToLast();
+  while (status.ok() && iter_.Valid() &&
+         comparator_->Compare(iter_.key(), target) >= 0) {
     status = StepBack(show_keys);
-    ++steps;
+  }
+  const Block* const block = iter_.Valid() ? iter_.block() : nullptr;
+  while (status.ok() && iter_.Valid() && iter_.block() == block) {
+    status = StepBack(show_keys);
   }
   if (status.ok() && !iter_.Valid()) iter_.SeekToFirst();
   return status;
@@ -113,13 +111,14 @@ Status ValidatingCursor::StepBack(bool show_keys) {
   return ahead.Valid() ? Status::OK() : Misled(left, show_keys);
 }
 
-// Walks from iter_'s position to kNeighbours entries behind the first one not
-// below `target` and checks each entry on the way. Sets `*result` to that first
+// Walks from iter_'s position to the first entry not below `target`, and out of
+// the block of that. Checks each entry on the way. Sets `*result` to that first
 // one, or leaves it null.
 Status ValidatingCursor::WalkTo(const char* target, const ReadChecks& checks,
                                 const char** result) {
   const char* previous = nullptr;
-  for (int left = kNeighbours; iter_.Valid() && left >= 0; iter_.Next()) {
+  const Block* block = nullptr;  // of the result
+  for (; iter_.Valid(); iter_.Next()) {
     const char* const entry = iter_.key();
     if (checks.entry_check != nullptr && *checks.entry_check != nullptr) {
       Status status = (*checks.entry_check)(entry, checks.show_keys);
@@ -131,8 +130,9 @@ Status ValidatingCursor::WalkTo(const char* target, const ReadChecks& checks,
     }
     if (*result == nullptr && comparator_->Compare(entry, target) >= 0) {
       *result = entry;
+      block = iter_.block();
     }
-    if (*result != nullptr) --left;
+    if (*result != nullptr && iter_.block() != block) break;
     previous = entry;
   }
   return Status::OK();

@@ -7,24 +7,34 @@
 // Corruption, never as a wrong answer.
 //
 // When not to use it: for reads without these options. A seek costs two
-// searches and some 20 comparisons.
+// searches, a search at each end of a block that it walks over, and some 60
+// comparisons.
 //
 // Thread safety: like BlockSkipList::Iterator, one thread at a time; inserts
 // may go on beside it.
 //
 // What it detects. The list searches by discriminators, which were taken from
-// the keys when these were intact. So an entry whose key has changed since
-// keeps its place, or moves among the entries that share its discriminator.
-//   1. A seek walks over some entries on either side of its result: a corrupt
-//      entry that changed the result is out of order there.
-//   2. A seek that was misled on a level above ends at another result than the
-//      walk, which follows the leaves.
+// the keys when these were intact. So an entry whose key changes keeps its
+// place, or moves among the entries of its block that share its discriminator.
+//   1. A seek walks over the blocks of the entries on either side of where its
+//      target belongs, and over one entry beyond these. So a seek for the key
+//      that a corrupt entry once had passes it, and what it is out of order
+//      with.
+//   2. A seek that was misled, on a level above or by a corrupt key that an
+//      encoding has its prefix from, ends at another result than the walk,
+//      which follows the leaves.
 //   3. A step compares the entry that it leaves with the one that it reaches.
 //
-// What it cannot detect: a corrupt entry that shares its discriminator with
-// dozens of others or with the lower bound of the next block, where its changed
-// key puts it beyond the walk. Entry checks (per-key checksums) do not depend
-// on order.
+// What it cannot detect:
+//   - a key that is in order where it is now, as one that shares the
+//     discriminator of the least entry and has become less than that;
+//   - entries that count as moved to the next block: those that share the
+//     discriminator of its lower bound, where that one or they are corrupt, are
+//     compared with it. They are not shown;
+//   - where a corrupt entry is after its block was split: a split takes
+//     discriminators from the bytes that are there.
+// A corrupt entry beyond the walk is not reported: the answer is right without
+// it. Entry checks (per-key checksums) do not depend on order.
 #pragma once
 
 #include "list/block_skip_list_iterator.h"
@@ -80,9 +90,6 @@ class ValidatingCursor {
     corrupt_ = true;
     return status;
   }
-
-  // Entries that a seek checks on either side of its result.
-  static constexpr int kNeighbours = 8;
 
   const EntryComparator* comparator_;
   BlockSkipList::Iterator iter_;

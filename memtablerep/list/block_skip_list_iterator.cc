@@ -216,6 +216,7 @@ void BlockSkipList::Iterator::FindSiblings() {
       while (siblings_.word(sibling_) != word) --sibling_;
       return;
     }
+    if (!ordering.checks()) return;  // only where memory was damaged
     list_->FallBack(ordering);
   }
 }

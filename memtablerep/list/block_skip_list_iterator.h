@@ -23,8 +23,7 @@ class BlockSkipList::Iterator {
   bool Valid() const { return entry_ != nullptr; }
   // REQUIRES of the next four: Valid()
   const char* key() const { return entry_; }
-  // The leaf that the entry was in when the iterator last looked; to tell two
-  // from each other.
+  // The leaf that the entry was in when the iterator last looked.
   const Block* block() const { return block_; }
   void Next() {
     // Whatever is not a step within the view is called last: so the step needs

@@ -51,8 +51,9 @@ class ValidatingCursorTest : public ::testing::TestWithParam<KnownOrder> {
   // Whether the discriminator of `entry` is that of another word of its block,
   // or of its block's fence, on any level: then a search may have to compare
   // it, and knows no more of its place than its bytes say.
-  bool Ties(const char* entry) const {
-    for (const Block* row = f_.list.TEST_Root();; row = LeftmostChild(*row)) {
+  bool Ties(const char* entry) const { return Ties(f_, entry); }
+  static bool Ties(const ListFixture& f, const char* entry) {
+    for (const Block* row = f.list.TEST_Root();; row = LeftmostChild(*row)) {
       for (const Block* block = row; block != nullptr; block = Next(*block)) {
         if (TiesIn(*block, entry)) return true;
       }
@@ -180,6 +181,69 @@ TEST_P(ValidatingCursorTest, OneBadKeyGivesNoWrongAnswerInSilence) {
   }
   EXPECT_GT(caught, rounds);
   EXPECT_LE(silent, rounds / 20);
+}
+
+// The greater keys come first, and the block that they leave to the least ones
+// tells these apart by comparisons alone: a bad key moves to its end.
+TEST_P(ValidatingCursorTest, ABadKeyAmongTiesIsCorruption) {
+  constexpr uint64_t kEntries = 1000;
+  constexpr uint64_t kLeast = 24;
+  const auto entry_of = [](uint64_t i) {
+    const std::string prefix = i < kLeast ? std::string(30, 'a') : "key";
+    return EncodeEntry(prefix + std::to_string(100000 + 2 * i), 7, 1, ";");
+  };
+  Random random = MakeRandom();
+  uint64_t ties = 0;
+  for (uint64_t victim = 1; victim < kLeast; ++victim) {
+    std::vector<uint64_t> order;
+    for (uint64_t i = 0; i < kEntries; ++i) order.push_back(i);
+    std::shuffle(order.begin() + kLeast, order.end(), random);
+    std::rotate(order.begin(), order.begin() + kLeast, order.end());
+    ListFixture f(CompareBytes, GetParam());
+    char* bytes = nullptr;
+    for (const uint64_t i : order) {
+      const char* const entry = f.Copy(entry_of(i));
+      ASSERT_TRUE(f.list.Insert(entry));
+      if (i == victim) bytes = const_cast<char*>(entry) + 1;
+    }
+    ties += Ties(f, bytes - 1) ? 1 : 0;
+    *bytes = '\xff';
+    ValidatingCursor cursor(&f.list, &f.comparator);
+    const Status status = cursor.Seek(entry_of(victim).data(), ReadChecks());
+    EXPECT_TRUE(status.IsCorruption()) << "victim " << victim;
+  }
+  EXPECT_LT(0U, ties);
+}
+
+// The key that an encoding has its prefix from goes bad: no search for the
+// lower bound of a block finds anything on its left any more.
+TEST_P(ValidatingCursorTest, AStepBackEndsWhateverIsFound) {
+  constexpr uint64_t kEntries = 1500;
+  ListFixture f(CompareBytes, GetParam());
+  const std::string key = "one and the same key";
+  char* holder = nullptr;
+  const auto insert = [&](const std::string& user_key, uint64_t sequence) {
+    const std::string entry = EncodeEntry(user_key, sequence, 1, ";");
+    const char* const copy = f.Copy(entry);
+    f.list.Insert(copy);
+    return const_cast<char*>(copy);
+  };
+  for (uint64_t i = 1; i <= kEntries; ++i) {
+    char* const entry = insert(key, i);
+    if (i == Block::kSlots) holder = entry + 1;
+  }
+  *holder = '\xff';
+  for (uint64_t i = 1; i <= kEntries; ++i) insert(key, kEntries + i);
+  for (int c = 0; c < 256; ++c) {
+    insert(key + static_cast<char>(c), Block::kSlots);
+  }
+  BlockSkipList::Iterator iter(&f.list);
+  for (uint64_t i = 1; i <= kEntries; ++i) {
+    iter.Seek(EncodeEntry(key, i, 1).data());
+    for (int step = 0; step < 2 * Block::kSlots && iter.Valid(); ++step) {
+      iter.Prev();
+    }
+  }
 }
 
 // Bad keys that no neighbour can have: every pass over one is told.
