@@ -325,6 +325,12 @@ TEST_P(BytewiseScheduleTest, LookUpsThenAScan) {
   RunAll(Plain("LookUpsThenAScan", FullLeaves(1), {"i105", "f101 >101"}));
 }
 
+// The second scan's view may show the later of two inserts alone, which the
+// order that the first one has saved lacks.
+TEST_P(BytewiseScheduleTest, ScansOnASavedOrder) {
+  RunAll(Plain("ScansOnASavedOrder", {103, 105}, {"i102 i101", ">103 >103"}));
+}
+
 TEST_P(BytewiseScheduleTest, MoveRight) {
   RunAll(
       Plain("MoveRight", FullLeaves(1), {"i105 i106 i107", "f106 c105 i107"}));
