@@ -66,7 +66,7 @@ class ShardedArena {
  public:
   static constexpr size_t kPiecemeal = 64 << 10;   // bytes
   static constexpr size_t kMinChunk = 2 << 10;     // bytes
-  static constexpr size_t kMaxChunk = 256 << 10;   // bytes
+  static constexpr size_t kMaxChunk = 128 << 10;   // bytes
   static constexpr size_t kMostCounted = 4 << 10;  // bytes
   static constexpr size_t kGrowth = 32;
   static constexpr uint32_t kMaxShards = 1024;
