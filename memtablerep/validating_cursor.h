@@ -28,11 +28,12 @@
 // What it cannot detect:
 //   - a key that is in order where it is now, as one that shares the
 //     discriminator of the least entry and has become less than that;
-//   - entries that count as moved to the next block: those that share the
-//     discriminator of its lower bound, where that one or they are corrupt, are
-//     compared with it. They are not shown;
-//   - where a corrupt entry is after its block was split: a split takes
-//     discriminators from the bytes that are there.
+//   - entries that share the discriminator of the next block's lower bound,
+//     where they or the bound are corrupt: a comparison tells which of them
+//     have moved there, and those that it wrongly counts among them are not
+//     shown;
+//   - a corrupt entry whose block was split since: the split took its
+//     discriminator from the corrupt bytes, and it may be anywhere.
 // A corrupt entry beyond the walk is not reported: the answer is right without
 // it. Entry checks (per-key checksums) do not depend on order.
 #pragma once

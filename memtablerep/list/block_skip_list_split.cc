@@ -233,8 +233,8 @@ bool BlockSkipList::GrowRoot(const Ordering& ordering, Block* root,
 
 // --- Blocks -----------------------------------------------------------------
 
-// One that lost its race, or one of a pair: the second first, for whose lines
-// AppendAtEnd prefetches.
+// One that lost its race, or one of a pair: the second first, whose lines
+// AppendAtEnd has prefetched.
 Block* BlockSkipList::NewBlock(int level, bool reverse) {
   Block* block = spare_.TakeAcquire(nullptr);
   if (block == nullptr) block = half_pair_.TakeAcquire(nullptr);

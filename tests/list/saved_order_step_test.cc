@@ -169,7 +169,7 @@ class OrderProgram : public schedule::Program {
   BlockPair rights_[kMostSplits];
   int splits_ = 0;
   uint64_t inserted_[kMostInserts];  // words
-  // The threads share these.
+  // The threads share these. Who loads inserts_ sees so many words.
   std::atomic<size_t> inserts_{0};
   std::atomic<uint64_t> taken_{0};
   std::atomic<const char*> failure_{""};
