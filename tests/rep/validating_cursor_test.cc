@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,18 +25,17 @@ using Status = ROCKSDB_NAMESPACE::Status;
 
 class ValidatingCursorTest : public ::testing::TestWithParam<KnownOrder> {
  protected:
-  ValidatingCursorTest() : f_(CompareBytes, GetParam()) {}
-
-  // Keys 2, 4, ..., 2n as 4 bytes, big-endian, in random order.
+  // A new list with keys 2, 4, ..., 2n as 4 bytes, big-endian, in random order.
   void Fill(uint64_t n) {
+    f_ = std::make_unique<ListFixture>(CompareBytes, GetParam());
     std::vector<uint64_t> values;
     for (uint64_t i = 1; i <= n; ++i) values.push_back(2 * i);
     Random random = MakeRandom();
     std::shuffle(values.begin(), values.end(), random);
     entries_.assign(n + 1, nullptr);
     for (const uint64_t value : values) {
-      const char* entry = f_.Copy(Entry(value));
-      ASSERT_TRUE(f_.list.Insert(entry));
+      const char* entry = f_->Copy(Entry(value));
+      ASSERT_TRUE(f_->list.Insert(entry));
       entries_[value / 2] = const_cast<char*>(entry);
     }
   }
@@ -51,7 +51,7 @@ class ValidatingCursorTest : public ::testing::TestWithParam<KnownOrder> {
   // Whether the discriminator of `entry` is that of another word of its block,
   // or of its block's fence, on any level: then a search may have to compare
   // it, and knows no more of its place than its bytes say.
-  bool Ties(const char* entry) const { return Ties(f_, entry); }
+  bool Ties(const char* entry) const { return Ties(*f_, entry); }
   static bool Ties(const ListFixture& f, const char* entry) {
     for (const Block* row = f.list.TEST_Root();; row = LeftmostChild(*row)) {
       for (const Block* block = row; block != nullptr; block = Next(*block)) {
@@ -61,7 +61,7 @@ class ValidatingCursorTest : public ::testing::TestWithParam<KnownOrder> {
     }
   }
 
-  ListFixture f_;
+  std::unique_ptr<ListFixture> f_;
   std::vector<char*> entries_;  // of value 2i at i
 
  private:
@@ -111,8 +111,8 @@ TEST_P(ValidatingCursorTest, AgreesWithThePlainIteratorOnSoundMemory) {
   };
   ReadChecks checks;
   checks.entry_check = &count;
-  ValidatingCursor cursor(&f_.list, &f_.comparator);
-  BlockSkipList::Iterator plain(&f_.list);
+  ValidatingCursor cursor(&f_->list, &f_->comparator);
+  BlockSkipList::Iterator plain(&f_->list);
   for (uint64_t value = 0; value <= 2 * kEntries + 2; ++value) {
     const std::string target = Entry(value);
     ASSERT_TRUE(cursor.Seek(target.data(), checks).ok()) << value;
@@ -131,7 +131,8 @@ TEST_P(ValidatingCursorTest, AgreesWithThePlainIteratorOnSoundMemory) {
 }
 
 TEST_P(ValidatingCursorTest, EmptyList) {
-  ValidatingCursor cursor(&f_.list, &f_.comparator);
+  Fill(0);
+  ValidatingCursor cursor(&f_->list, &f_->comparator);
   const std::string target = Entry(1);
   EXPECT_TRUE(cursor.Seek(target.data(), ReadChecks()).ok());
   EXPECT_FALSE(cursor.Valid());
@@ -156,7 +157,7 @@ TEST_P(ValidatingCursorTest, OneBadKeyGivesNoWrongAnswerInSilence) {
     const bool still_in_order = (victim == 1 || bad > 2 * victim - 2) &&
                                 (victim == kEntries || bad < 2 * victim + 2);
     Overwrite(entries_[victim], bad);
-    ValidatingCursor cursor(&f_.list, &f_.comparator);
+    ValidatingCursor cursor(&f_->list, &f_->comparator);
     for (uint64_t value = 2 * victim < 12 ? 0 : 2 * victim - 12;
          value <= 2 * victim + 12; ++value) {
       const std::string target = Entry(value);
@@ -178,6 +179,8 @@ TEST_P(ValidatingCursorTest, OneBadKeyGivesNoWrongAnswerInSilence) {
           << ", found " << DebugString(found);
     }
     Overwrite(entries_[victim], 2 * victim);
+    // A saved order may be that of the bad key.
+    if (Ties(entries_[victim])) Fill(kEntries);
   }
   EXPECT_GT(caught, rounds);
   EXPECT_LE(silent, rounds / 20);
@@ -246,14 +249,17 @@ TEST_P(ValidatingCursorTest, AStepBackEndsWhateverIsFound) {
   }
 }
 
-// Bad keys that no neighbour can have: every pass over one is told.
+// Bad keys that no neighbour can have: every pass over one is told, unless
+// comparisons alone decide where the entry is (see what validating_cursor.h
+// says of entries that share the discriminator of the next block's bound). That
+// is so for few entries: those of one block, in one list of 500.
 TEST_P(ValidatingCursorTest, StepsOverABadKeyAreCorruption) {
   constexpr uint64_t kEntries = 500;
   Fill(kEntries);
   uint64_t silent = 0;
   for (uint64_t victim = 2; victim < kEntries; ++victim) {
     Overwrite(entries_[victim], victim % 2 == 0 ? 0 : 0xfffffff0);
-    ValidatingCursor cursor(&f_.list, &f_.comparator);
+    ValidatingCursor cursor(&f_->list, &f_->comparator);
     for (const bool forward : {true, false}) {
       forward ? cursor.Unchecked()->SeekToFirst()
               : cursor.Unchecked()->SeekToLast();
@@ -266,6 +272,7 @@ TEST_P(ValidatingCursorTest, StepsOverABadKeyAreCorruption) {
       EXPECT_FALSE(cursor.Valid());
       if (status.ok()) {
         ++silent;
+        EXPECT_TRUE(Ties(entries_[victim])) << victim;
       } else {
         EXPECT_TRUE(status.IsCorruption()) << status.ToString();
       }
@@ -273,14 +280,14 @@ TEST_P(ValidatingCursorTest, StepsOverABadKeyAreCorruption) {
     Overwrite(entries_[victim], 2 * victim);
   }
   EXPECT_LE(silent,
-            GetParam() == KnownOrder::kBytewise ? 0 : 2 * kEntries / 100);
+            GetParam() == KnownOrder::kBytewise ? 0 : 2 * kEntries / 10);
 }
 
 TEST_P(ValidatingCursorTest, MessagesShowKeysOnlyWhenAllowed) {
   Fill(100);
   Overwrite(entries_[50], 0xabcdef01);
   const std::string target = Entry(100);
-  ValidatingCursor cursor(&f_.list, &f_.comparator);
+  ValidatingCursor cursor(&f_->list, &f_->comparator);
   ReadChecks checks;
   const std::string hidden = cursor.Seek(target.data(), checks).ToString();
   checks.show_keys = true;
@@ -300,7 +307,7 @@ TEST_P(ValidatingCursorTest, AFailedEntryCheckIsTheAnswer) {
   ReadChecks checks;
   checks.show_keys = true;
   checks.entry_check = &check;
-  ValidatingCursor cursor(&f_.list, &f_.comparator);
+  ValidatingCursor cursor(&f_->list, &f_->comparator);
   for (const bool order : {true, false}) {
     checks.order = order;
     const std::string at = Entry(800), far = Entry(900);
@@ -317,7 +324,7 @@ TEST_P(ValidatingCursorTest, WithoutChecksItIsThePlainIterator) {
   Overwrite(entries_[50], 0xfffffff0);
   ReadChecks checks;
   checks.order = false;
-  ValidatingCursor cursor(&f_.list, &f_.comparator);
+  ValidatingCursor cursor(&f_->list, &f_->comparator);
   for (uint64_t value = 0; value < 204; ++value) {
     const std::string target = Entry(value);
     EXPECT_TRUE(cursor.Seek(target.data(), checks).ok());
@@ -326,6 +333,7 @@ TEST_P(ValidatingCursorTest, WithoutChecksItIsThePlainIterator) {
 
 // Inserts right at the targets must not look like damage.
 TEST_P(ValidatingCursorTest, SilentBesideConcurrentInserts) {
+  Fill(0);
   const uint64_t kEntries = 30000 / kSlowdown;
   std::atomic<bool> done{false};
   std::vector<std::thread> threads;
@@ -333,14 +341,14 @@ TEST_P(ValidatingCursorTest, SilentBesideConcurrentInserts) {
     threads.emplace_back([&, t] {
       Random random = MakeRandom(t);
       for (uint64_t i = 0; i < kEntries; ++i) {
-        f_.list.Insert(f_.Copy(Entry(random.Uniform(4 * kEntries))));
+        f_->list.Insert(f_->Copy(Entry(random.Uniform(4 * kEntries))));
       }
       done = true;
     });
   }
   threads.emplace_back([&] {
     Random random = MakeRandom(2);
-    ValidatingCursor cursor(&f_.list, &f_.comparator);
+    ValidatingCursor cursor(&f_->list, &f_->comparator);
     while (!done) {
       const std::string target = Entry(random.Uniform(4 * kEntries));
       Status status = cursor.Seek(target.data(), ReadChecks());
@@ -351,7 +359,7 @@ TEST_P(ValidatingCursorTest, SilentBesideConcurrentInserts) {
     }
   });
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(f_.list.TEST_Validate(), "");
+  EXPECT_EQ(f_->list.TEST_Validate(), "");
 }
 
 }  // namespace
