@@ -2,6 +2,7 @@
 #include "block_search.h"
 
 #include <algorithm>
+#include <cassert>
 
 #include "saved_order.h"
 
@@ -112,6 +113,14 @@ void TurnRuns(const Ordering& ordering, int level, uint32_t ties,
 void PrefetchWords(const Words& words, const Key& instead_of_none) {
   for (const uint64_t w : words.slot) {
     __builtin_prefetch(IsEmpty(w) ? instead_of_none.entry : EntryOf(w));
+  }
+}
+
+// Prefetches the keys of the words that an order lists.
+void PrefetchKeys(const Block& block, const PackedOrder& order) {
+  for (int i = 0; i < order.count(); ++i) {
+    const uint64_t word = block.slots[order.slot(i)].LoadAcquire();
+    if (!IsEmpty(word)) __builtin_prefetch(KeyEntryOf(block.level(), word));
   }
 }
 
@@ -305,28 +314,62 @@ void Probe::LocateEqual(int level) {
   }
 }
 
-// Puts the labels of `block` in order, or takes the order that was saved of
-// them. One without ties is saved. `saved` may be null.
-void Probe::OrderLabels(const Block& block, SavedOrder* saved,
-                        SlotOrder* order) const {
-  const Words& words = visit_.words;
-  if (saved == nullptr) return Scan().sort(words, order);
-  const BlockState state =
-      StateOf(ordering_, block.level(), words, visit_.next);
-  if (saved->Load(state, order)) return;
-  Scan().sort(words, order);
-  const bool some_may_have_moved =
-      SlotsReaching(words, DiscOf(visit_.next)) != order->empty;
-  if (order->ties == 0 && !some_may_have_moved) {
-    saved->Save(block, words, state, *order);
+// A step of a binary search, by the word at `middle`.
+inline void Probe::Halve(int level, uint64_t word, int middle, int* low,
+                         int* high) {
+  assert(!IsEmpty(word));
+  Neighbours& neighbours = visit_.neighbours;
+  const int c = CompareWord(ordering_, level, word, key_);
+  const bool below = c < 0;
+  neighbours.predecessor = below ? word : neighbours.predecessor;
+  neighbours.successor = below ? neighbours.successor : word;
+  neighbours.equal = below ? neighbours.equal : c == 0;
+  *low = below ? middle + 1 : *low;
+  *high = below ? *high : middle;
+}
+
+// A binary search of the block's words in the order that was saved of them.
+// False where there is none, or where it is not true, or ceased to be while it
+// was searched.
+bool Probe::LocateBySavedOrder(const Block& block) {
+  PackedOrder order;
+  if (!SavedOrderOf(block)->Load(visit_.next, &order) ||
+      !order.IsTrueOf(block)) {
+    return false;
   }
+  const int level = block.level();
+  if (footprint_ == Footprint::kExceedsCache) PrefetchKeys(block, order);
+  visit_.neighbours = Neighbours();
+  int low = 0;
+  int high = order.count();
+  while (low < high) {
+    const int middle = (low + high) / 2;
+    const uint64_t word = block.slots[order.slot(middle)].LoadAcquire();
+    if (IsEmpty(word)) return false;
+    Halve(level, word, middle, &low, &high);
+  }
+  visit_.neighbours.predecessor_compared = true;
+  visit_.neighbours.successor_compared = true;
+  return block.next.LoadAcquire() == visit_.next;
+}
+
+// Saves an order of labels, unless words share one or have moved.
+void Probe::SaveOrder(const Block& block, const SlotOrder& order) const {
+  const Words& words = visit_.words;
+  if (order.ties != 0 ||
+      SlotsReaching(words, DiscOf(visit_.next)) != order.empty) {
+    return;
+  }
+  const int open =
+      order.empty == 0 ? Block::kSlots : __builtin_ctz(order.empty);
+  SavedOrderOf(block)->Save(words, {visit_.next, open}, order);
 }
 
 // A binary search over the labels. Its comparisons wait for one another, so all
 // keys are prefetched at once: the words' own before they are sorted, those of
 // the blocks' lower bounds after that. Words that share a label, which is rare,
 // are compared one by one, as ties of a discriminator are.
-void Probe::LocateByLabel(const Block& block, SavedOrder* saved) {
+void Probe::LocateByLabel(const Block& block, bool save) {
   const int level = block.level();
   const Words& words = visit_.words;
   Neighbours& neighbours = visit_.neighbours;
@@ -334,7 +377,8 @@ void Probe::LocateByLabel(const Block& block, SavedOrder* saved) {
   const bool prefetch = footprint_ == Footprint::kExceedsCache;
   if (prefetch) PrefetchWords(words, key_);
   SlotOrder order;
-  OrderLabels(block, saved, &order);
+  Scan().sort(words, &order);
+  if (save) SaveOrder(block, order);
   if (level > 0 && prefetch) {
     for (int i = 0; i < order.count; ++i) {
       __builtin_prefetch(KeyEntryOf(level, order.WordOf(words, i)));
@@ -349,21 +393,14 @@ void Probe::LocateByLabel(const Block& block, SavedOrder* saved) {
     while (begin > low && (order.ties >> begin & 1) != 0) --begin;
     while (end < high && (order.ties >> end & 1) != 0) ++end;
     const uint64_t word = order.WordOf(words, middle);
-    if (end - begin > 1) {
-      neighbours.predecessor_compared = neighbours.successor_compared = false;
-      LocateAmong(SlotsWithDisc(words, DiscOf(word)), level);
-      if (neighbours.predecessor_compared) low = end;
-      if (neighbours.successor_compared) high = begin;
+    if (end - begin == 1) {
+      Halve(level, word, middle, &low, &high);
       continue;
     }
-    const int c = CompareWord(ordering_, level, word, key_);
-    // Selected, not branched to: either way is as likely as the other.
-    const bool below = c < 0;
-    neighbours.predecessor = below ? word : neighbours.predecessor;
-    neighbours.successor = below ? neighbours.successor : word;
-    neighbours.equal = below ? neighbours.equal : c == 0;
-    low = below ? middle + 1 : low;
-    high = below ? high : middle;
+    neighbours.predecessor_compared = neighbours.successor_compared = false;
+    LocateAmong(SlotsWithDisc(words, DiscOf(word)), level);
+    if (neighbours.predecessor_compared) low = end;
+    if (neighbours.successor_compared) high = begin;
   }
   neighbours.predecessor_compared = neighbours.successor_compared = true;
 }
@@ -372,10 +409,8 @@ template <Probe::Purpose purpose>
 inline void Probe::Locate(const Block& block, Exact exact, bool one_state) {
   const int level = block.level();
   if (!visit_.by_digest) {
-    // Inserts change the leaf that they look at: no order of it would last.
-    const bool lasts = purpose != Purpose::kInsert || level > 0;
-    return LocateByLabel(block,
-                         one_state && lasts ? SavedOrderOf(block) : nullptr);
+    // Inserts change the block that they look at: no order of it would last.
+    return LocateByLabel(block, one_state && purpose != Purpose::kInsert);
   }
   if constexpr (purpose == Purpose::kLeftOfTies) {
     LocateLeftOfTies(level);
@@ -432,26 +467,13 @@ bool Probe::PlaceHolds(const Block& block) {
              0;
 }
 
+// The outcome, when the neighbours are known.
 template <Probe::Purpose purpose>
-inline Probe::Outcome Probe::VisitFor(const Block& block, Exact exact) {
-  visit_.next = block.next.LoadAcquire();
-  ChooseSearch(block);
-  if (visit_.by_digest && visit_.disc > DiscOf(visit_.next)) {
-    return Outcome::kMoveRight;
-  }
-  LoadWords(block);
-  const uint64_t next = block.next.LoadAcquire();
-  if constexpr (purpose == Purpose::kInsert) {
-    if (next != visit_.next) return Outcome::kRetry;
-    slot_ = FirstEmptySlot(visit_.words);
-  }
-  const bool one_state = next == visit_.next;  // which the words show
-  visit_.next = next;
-  Locate<purpose>(block, exact, one_state);
+inline Probe::Outcome Probe::Judge(const Block& block) {
   if (BelongsRight()) return Outcome::kMoveRight;
   if constexpr (purpose == Purpose::kInsert) {
     if (!alone_ &&
-        MovedSlots(ordering_, block.level(), visit_.words, next) != 0) {
+        MovedSlots(ordering_, block.level(), visit_.words, visit_.next) != 0) {
       return Outcome::kMovedEntries;
     }
   }
@@ -462,6 +484,30 @@ inline Probe::Outcome Probe::VisitFor(const Block& block, Exact exact) {
     if (visit_.neighbours.equal) return Outcome::kDuplicate;
   }
   return Outcome::kHere;
+}
+
+template <Probe::Purpose purpose>
+inline Probe::Outcome Probe::VisitFor(const Block& block, Exact exact) {
+  visit_.next = block.next.LoadAcquire();
+  ChooseSearch(block);
+  if (visit_.by_digest && visit_.disc > DiscOf(visit_.next)) {
+    return Outcome::kMoveRight;
+  }
+  if constexpr (purpose != Purpose::kInsert) {
+    if (!visit_.by_digest && LocateBySavedOrder(block)) {
+      return Judge<purpose>(block);
+    }
+  }
+  LoadWords(block);
+  const uint64_t next = block.next.LoadAcquire();
+  if constexpr (purpose == Purpose::kInsert) {
+    if (next != visit_.next) return Outcome::kRetry;
+    slot_ = FirstEmptySlot(visit_.words);
+  }
+  const bool one_state = next == visit_.next;  // which the words show
+  visit_.next = next;
+  Locate<purpose>(block, exact, one_state);
+  return Judge<purpose>(block);
 }
 
 void Probe::PrefetchForRead(const Block& block) {

@@ -64,8 +64,8 @@ struct Visit {
   uint64_t next = kNoNext;
   bool by_digest = false;  // the search used `disc`
   uint32_t disc = 0;
-  alignas(64) Words words;
-  Nearest nearest;  // to the ties of `disc`, where it was used
+  alignas(64) Words words;  // but where a saved order was searched
+  Nearest nearest;          // to the ties of `disc`, where it was used
   Neighbours neighbours;
 };
 
@@ -97,8 +97,6 @@ struct BlockState {
 // REQUIRES: `next` was the same before and after they were loaded
 BlockState StateOf(const Ordering& ordering, int level, const Words& words,
                    uint64_t next);
-
-class SavedOrder;
 
 // The search of one key, block by block. `ordering` and `key` outlive it.
 //
@@ -175,9 +173,12 @@ class Probe {
   void LocateByDisc(int level, Exact exact);
   void LocateLeftOfTies(int level);
   void LocateEqual(int level);
-  void LocateByLabel(const Block& block, SavedOrder* saved);
-  void OrderLabels(const Block& block, SavedOrder* saved,
-                   SlotOrder* order) const;
+  template <Purpose purpose>
+  Outcome Judge(const Block& block);
+  bool LocateBySavedOrder(const Block& block);
+  void LocateByLabel(const Block& block, bool save);
+  void SaveOrder(const Block& block, const SlotOrder& order) const;
+  void Halve(int level, uint64_t word, int middle, int* low, int* high);
   void LocateAmong(uint32_t slots, int level);
   bool BelongsRight() const;
   bool PlaceHolds(const Block& block);

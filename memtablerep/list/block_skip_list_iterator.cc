@@ -39,8 +39,12 @@ void BlockSkipList::Iterator::StandAt(const Block* block, uint64_t word) {
 // belong to, and the word that the next insert into the block will replace.
 void BlockSkipList::Iterator::Load(const Block* block) {
   const Words& words = view_.words;
+  SavedOrder* const saved = SavedOrderOf(*block);
+  PackedOrder order;
+  bool has_order;
   uint64_t next = block->next.LoadAcquire();
   for (;;) {
+    has_order = saved->Load(next, &order);
     LoadWords(*block, &view_.words);
     const uint64_t again = block->next.LoadAcquire();
     if (again == next) break;
@@ -52,16 +56,19 @@ void BlockSkipList::Iterator::Load(const Block* block) {
   ahead_ = list_->CurrentFootprint() == Footprint::kExceedsCache
                ? -kFirstSteps * kSlotsPerStep
                : Block::kSlots;
-  const Ordering ordering = list_->CurrentOrdering();
-  const BlockState state = StateOf(ordering, 0, words, next);
+  BlockState state;
+  if (has_order && order.IsTrueOf(words)) {
+    order.Unpack(&view_.order);
+    state = {next, order.open()};
+  } else {
+    const Ordering ordering = list_->CurrentOrdering();
+    SortView(ordering);
+    state = StateOf(ordering, 0, words, next);
+    if (sought_) saved->Save(words, state, view_.order);
+  }
   const bool open = state.open < Block::kSlots;
   watch_ = open ? &block->slots[state.open] : &block->next;
   watched_ = open ? words.slot[state.open] : next;
-  SavedOrder* const saved = SavedOrderOf(*block);
-  if (!saved->Load(state, &view_.order)) {
-    SortView(ordering);
-    if (sought_) saved->Save(*block, words, state, view_.order);
-  }
   fetched_ = view_.count();
 }
 
@@ -210,11 +217,12 @@ void BlockSkipList::Iterator::FindSiblings() {
     const uint64_t word = probe.neighbours().predecessor;
     if (!IsEmpty(word) &&
         (!ordering.checks() || CompareWord(ordering, 1, word, key) < 0)) {
-      siblings_.words = probe.visit().words;
+      LoadWords(*at, &siblings_.words);
       Sort(ordering, 1, &siblings_);
       sibling_ = siblings_.count() - 1;
-      while (siblings_.word(sibling_) != word) --sibling_;
-      return;
+      while (sibling_ >= 0 && siblings_.word(sibling_) != word) --sibling_;
+      if (sibling_ >= 0) return;
+      continue;  // it has moved right since
     }
     if (!ordering.checks()) return;  // only where memory was damaged
     list_->FallBack(ordering);

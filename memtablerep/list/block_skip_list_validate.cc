@@ -118,10 +118,13 @@ class Validator {
   // An order that would be taken for that of `sorted` is that.
   void CheckSavedOrder(const Block& block, const SortedWords& sorted,
                        uint64_t next) {
+    PackedOrder packed;
+    if (!SavedOrderOf(block)->Load(next, &packed) ||
+        !packed.IsTrueOf(sorted.words)) {
+      return;
+    }
     SlotOrder order;
-    const BlockState state =
-        StateOf(ordering_, block.level(), sorted.words, next);
-    if (!SavedOrderOf(block)->Load(state, &order)) return;
+    packed.Unpack(&order);
     if (order.count != sorted.count() ||
         !std::equal(order.slot, order.slot + order.count, sorted.order.slot)) {
       Fail(block, "has an order saved that is not its own");

@@ -34,46 +34,52 @@ uint64_t NeighbourOf(uint64_t next) { return (next & kAddressMask) >> 6; }
 
 }  // namespace
 
-bool SavedOrder::Load(const BlockState& state, SlotOrder* order) const {
-  const uint64_t version = version_.LoadAcquire();
-  if (version == 0 || (version & 1) != 0) return false;
-  uint64_t w[kWords];
-  for (int i = 0; i < kWords; ++i) w[i] = words_[i].LoadAcquire();
-  if (version_.LoadRelaxed() != version) return false;
-  const uint64_t neighbour =
-      w[0] >> 40 | (w[1] >> 40 & 0x3FFF) << 24 | w[2] >> 60 << 38;
-  if (neighbour != NeighbourOf(state.next) ||
-      static_cast<int>(w[1] >> 54 & 31) != state.open) {
-    return false;
-  }
-  order->count = static_cast<int>(w[1] >> 59);
+void PackedOrder::Unpack(SlotOrder* order) const {
+  order->count = count();
   order->ties = 0;
-  StoreLittleEndian64(Spread(w[0]), order->slot);
-  StoreLittleEndian64(Spread(w[1]), order->slot + 8);
-  StoreLittleEndian64(Spread(w[2]), order->slot + 16);
-  StoreLittleEndian64(Spread(w[2] >> 40), order->slot + 24);
-  return true;
+  StoreLittleEndian64(Spread(words_[0]), order->slot);
+  StoreLittleEndian64(Spread(words_[1]), order->slot + 8);
+  StoreLittleEndian64(Spread(words_[2]), order->slot + 16);
+  StoreLittleEndian64(Spread(words_[2] >> 40), order->slot + 24);
 }
 
-void SavedOrder::Save(const Block& block, const Words& words,
-                      const BlockState& state, const SlotOrder& order) {
-  // Relaxed: after the acquiring loads of all slots.
-  const bool unchanged =
-      state.open < Block::kSlots
-          ? block.slots[state.open].LoadRelaxed() == words.slot[state.open]
-          : block.next.LoadRelaxed() == state.next;
-  if (!unchanged) return;
+inline void PackedOrder::Pack(const BlockState& state, const SlotOrder& order) {
+  const uint64_t neighbour = NeighbourOf(state.next);
+  words_[0] = Group(order, 0) | neighbour << 40;
+  words_[1] = Group(order, 1) | (neighbour >> 24 & 0x3FFF) << 40 |
+              static_cast<uint64_t>(state.open) << 54 |
+              static_cast<uint64_t>(order.count) << 59;
+  words_[2] = Group(order, 2) | (Group(order, 3) & 0xFFFFF) << 40 |
+              neighbour >> 38 << 60;
+}
+
+inline uint64_t PackedOrder::neighbour() const {
+  return words_[0] >> 40 | (words_[1] >> 40 & 0x3FFF) << 24 |
+         words_[2] >> 60 << 38;
+}
+
+bool SavedOrder::Load(uint64_t next, PackedOrder* order) const {
+  const uint64_t version = version_.LoadAcquire();
+  if (version == 0 || (version & 1) != 0) return false;
+  for (int i = 0; i < PackedOrder::kWords; ++i) {
+    order->words_[i] = words_[i].LoadAcquire();
+  }
+  if (version_.LoadRelaxed() != version) return false;
+  return order->neighbour() == NeighbourOf(next);
+}
+
+void SavedOrder::Save(const Words& words, const BlockState& state,
+                      const SlotOrder& order) {
+  if (state.open < Block::kSlots && !IsEmpty(words.slot[state.open])) return;
+  PackedOrder packed;
+  packed.Pack(state, order);
   const uint64_t version = version_.LoadRelaxed();
   if ((version & 1) != 0 || !version_.ReplaceAcquire(version, version + 1)) {
     return;
   }
-  const uint64_t neighbour = NeighbourOf(state.next);
-  words_[0].StoreRelease(Group(order, 0) | neighbour << 40);
-  words_[1].StoreRelease(Group(order, 1) | (neighbour >> 24 & 0x3FFF) << 40 |
-                         static_cast<uint64_t>(state.open) << 54 |
-                         static_cast<uint64_t>(order.count) << 59);
-  words_[2].StoreRelease(Group(order, 2) | (Group(order, 3) & 0xFFFFF) << 40 |
-                         neighbour >> 38 << 60);
+  for (int i = 0; i < PackedOrder::kWords; ++i) {
+    words_[i].StoreRelease(packed.words_[i]);
+  }
   version_.StoreRelease(version + 2);
 }
 

@@ -331,6 +331,20 @@ TEST_P(BytewiseScheduleTest, ScansOnASavedOrder) {
   RunAll(Plain("ScansOnASavedOrder", {103, 105}, {"i102 i101", ">103 >103"}));
 }
 
+// A view that was begun before an insert meets the order of the block behind
+// it.
+TEST_P(BytewiseScheduleTest, OlderViewThanASavedOrder) {
+  RunAll(
+      Plain("OlderViewThanASavedOrder", {103, 105}, {"i104", ">103", ">103"}));
+}
+
+// Labels are searched in the block itself. There an insert fills the open slot,
+// or a split empties slots for others while the search goes on.
+TEST_P(BytewiseScheduleTest, LookUpsOnASavedOrder) {
+  RunAll(Plain("LookUpsOnASavedOrder", Keys(101, kSlots - 1, 2),
+               {"i107 i106 i102", "f103 f105 f107"}));
+}
+
 TEST_P(BytewiseScheduleTest, MoveRight) {
   RunAll(
       Plain("MoveRight", FullLeaves(1), {"i105 i106 i107", "f106 c105 i107"}));

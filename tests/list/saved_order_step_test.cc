@@ -119,22 +119,26 @@ class OrderProgram : public schedule::Program {
   void Read() {
     const size_t inserts = inserts_;
     SortedWords view;
+    SavedOrder& saved = *SavedOrderOf(block());
+    PackedOrder order;
+    bool has_order;
     uint64_t next = block().next.LoadAcquire();
     for (;;) {
+      has_order = saved.Load(next, &order);
       LoadWords(block(), &view.words);
       const uint64_t again = block().next.LoadAcquire();
       if (again == next) break;
       next = again;
     }
-    const BlockState state = StateOf(ordering_, 0, view.words, next);
-    SavedOrder& saved = *SavedOrderOf(block());
-    if (saved.Load(state, &view.order)) {
+    if (has_order && order.IsTrueOf(view.words)) {
+      order.Unpack(&view.order);
       ++taken_;
     } else {
+      const BlockState state = StateOf(ordering_, 0, view.words, next);
       Sort(ordering_, 0, &view);
       view.order.count -=
           __builtin_popcount(MovedSlots(ordering_, 0, view.words, next));
-      saved.Save(block(), view.words, state, view.order);
+      saved.Save(view.words, state, view.order);
     }
     Judge(view, next, inserts);
   }

@@ -146,7 +146,7 @@ check_orders() {
     version_store=$(order_in saved_order.cc 'version_\.(Store\w+)\(') &&
     version_load=$(order_in saved_order.cc \
       '::Load\([^{]*\{\s*const uint64_t version = version_\.(\w+)\(') &&
-    word_store=$(order_in saved_order.cc 'words_\[1\]\.(Store\w+)\(') &&
+    word_store=$(order_in saved_order.cc 'words_\[i\]\.(Store\w+)\(') &&
     word_load=$(order_in saved_order.cc 'words_\[i\]\.(Load\w+)\(') &&
     verify 'memory orders of the code' orders.pml safety \
       "-DCLEAR=$clear -DSLOT_LOAD=$slot_load -DUSE_CAS=$use_cas \
