@@ -21,7 +21,8 @@
 //      never otherwise: no word ever returns to a slot.
 //   2. While any slot of a block is empty, or its entry has moved (is not below
 //      the lower bound of `next`), the block is not split again; while it is
-//      full, its words do not change until `next` does.
+//      full, its words do not change until `next` does. (But for that of the
+//      leftmost child, which moves on to a later head.)
 //   3. After its publishing CAS, an entry is at every moment in the block that
 //      owns its key, or not yet cleared in the left neighbour that this block
 //      was split from; a reader that follows `next` finds it.

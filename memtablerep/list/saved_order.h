@@ -33,7 +33,10 @@
 //     the second load of the version, that the save had begun, and in the slots
 //     that it loads next what the saver saw, or what came later;
 //   - the version is given back with release, and loaded first with acquire:
-//     who sees it also sees the words of that save.
+//     who sees it also sees the words of that save;
+//   - the open slot, and the others, are loaded with acquire: who sees what a
+//     later split has emptied, or what came after that, also sees that in the
+//     load of `next` behind them.
 #pragma once
 
 #include <algorithm>

@@ -12,6 +12,11 @@
 //   SAVE_CAS, VERSION_STORE, VERSION_LOAD  the version of a saved order: taken,
 //              given back, and looked at first
 //   WORD_STORE, WORD_LOAD  the words behind it
+//   OPEN_LOAD, LABEL_LOAD  of a search in a saved order: the open slot, and the
+//              slots that it compares
+// With SEARCH, only the last section is there: each process multiplies states.
+
+#ifndef SEARCH
 
 // --- A split that is being cleared, an insert, and a lookup.
 // `next`: 0 before the split, 1 after it. The slot: 0 a word that the split
@@ -151,3 +156,49 @@ active proctype Taker() {
   atomic { load_version(again) }
   assert(version == 3 || again != version || w[0] == w[1])
 }
+
+#else
+
+// --- A search of labels in a saved order, a split and an insert after it.
+// `next`: 0 as the order has it, 1 after the split. The slot: 0 the word that
+// the order knows, or filled since, where it is the open slot; 1 emptied by the
+// split; 2 taken by an insert that knows of the split.
+byte next_last, slot_last;
+bool slot_tells_next[3];
+
+active proctype SplitterAndInserter() {
+  next_last = 1;
+  atomic {
+    slot_last = 1;
+    slot_tells_next[1] = CLEAR
+  }
+  atomic {
+    slot_last = 2;
+    slot_tells_next[2] = true
+  }
+}
+
+active proctype Searcher() {
+  byte known_next, again, s;
+  bool open, acquires;  // the open slot, rather than one that is compared
+  select(open : 0 .. 1);
+  acquires = (open -> OPEN_LOAD : LABEL_LOAD);
+  atomic {
+    select(s : 0 .. slot_last);
+    if
+    :: acquires && slot_tells_next[s] -> known_next = 1
+    :: else
+    fi
+  }
+  atomic {
+    if
+    :: again = known_next
+    :: again = next_last
+    fi
+  }
+  // Else a slot that a later split has emptied is taken for one that was open
+  // all along, or another entry for the one that the order lists.
+  assert(again == 1 || s != (open -> 1 : 2))
+}
+
+#endif

@@ -136,6 +136,7 @@ order_in() {
 check_orders() {
   local clear slot_load use_cas use_load
   local save_cas version_store version_load word_store word_load
+  local open_load label_load
   clear=$(order_in block_skip_list_split.cc \
     'ClearMoved\([^{;]*\{.*?(\w+)\((?:i, )?words\.slot\[i\], empty\b') &&
     slot_load=$(order_in block_scan_portable.cc 'block\.slots\[i\]\.(\w+)\(') &&
@@ -151,7 +152,12 @@ check_orders() {
     verify 'memory orders of the code' orders.pml safety \
       "-DCLEAR=$clear -DSLOT_LOAD=$slot_load -DUSE_CAS=$use_cas \
 -DUSE_LOAD=$use_load -DSAVE_CAS=$save_cas -DVERSION_STORE=$version_store \
--DVERSION_LOAD=$version_load -DWORD_STORE=$word_store -DWORD_LOAD=$word_load"
+-DVERSION_LOAD=$version_load -DWORD_STORE=$word_store -DWORD_LOAD=$word_load" &&
+    open_load=$(order_in saved_order.h 'slots\[open\(\)\]\.(Load\w+)\(') &&
+    label_load=$(order_in block_search.cc \
+      'uint64_t word = block\.slots\[order\.slot\(middle\)\]\.(Load\w+)\(') &&
+    verify 'memory orders of a search in a saved order' orders.pml safety \
+      "-DSEARCH -DCLEAR=$clear -DOPEN_LOAD=$open_load -DLABEL_LOAD=$label_load"
 }
 
 main() {
