@@ -180,14 +180,13 @@ struct Cut {
 class TieCost {
  public:
   // Mean comparisons of a search. From here on a block is collision-heavy: it
-  // pays to look for better discriminators.
+  // pays to look for better discriminators, and where there are none, a search
+  // by labels, of four or five comparisons, is cheaper. (A new block is half
+  // full: what ties now doubles before it is split again.)
   static constexpr int kCollisionHeavy = 4;
   // A new block's own discriminators are to be better than that; those of a
   // block that is born empty, for the keys of the full one beside it.
   static constexpr int kWellSpread = kCollisionHeavy / 2;
-  // From here on a search by labels, of four or five comparisons, is cheaper. A
-  // new block is half full: what ties now doubles before it is split again.
-  static constexpr int kWorseThanLabels = 5;
 
   // In ascending order.
   void Add(uint64_t disc) {

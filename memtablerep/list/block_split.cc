@@ -385,7 +385,7 @@ int FillRightHalf(const Ordering& ordering, const Block& left,
   }
   full->Order(ordering, from);
   FillRight(ordering, left, full, from, next, Labels::kYes,
-            TieCost::kWorseThanLabels * (Block::kSlots - from), encodings,
+            TieCost::kCollisionHeavy * (Block::kSlots - from), encodings,
             right);
   return from;
 }
@@ -396,7 +396,7 @@ bool FillRightOfNewHead(const Ordering& ordering, const Block& head,
   const int from = FirstToMove(head);
   const bool used_up = DiscOf(full->sorted.word(from)) < Block::kSlots;
   const int most_comparisons =
-      used_up ? TieCost::kWorseThanLabels : TieCost::kWellSpread;
+      used_up ? TieCost::kCollisionHeavy : TieCost::kWellSpread;
   return FillRight(ordering, head, full, from, next,
                    used_up ? Labels::kYes : Labels::kNo,
                    most_comparisons * (Block::kSlots - from), encodings, right);
@@ -427,7 +427,7 @@ void FillRoot(const Ordering& ordering, Block* root, Block* child,
   const Key key = DecodeKey(child->lower_bound());
   Key sample[Block::kSlots + 1];
   int samples = 0;
-  int most_comparisons = TieCost::kWorseThanLabels;
+  int most_comparisons = TieCost::kCollisionHeavy;
   if (full != nullptr) {
     full->Order(ordering);
     samples = CopyKeys(full, sample);
