@@ -77,18 +77,6 @@ std::string MixedCaseKey(int key) {
   return text;
 }
 
-// `count` keys from `from` on, `stride` apart.
-std::vector<int> Keys(int from, int count, int stride) {
-  std::vector<int> keys;
-  for (int i = 0; i < count; ++i) keys.push_back(from + i * stride);
-  return keys;
-}
-
-std::vector<int> operator+(std::vector<int> a, const std::vector<int>& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
 // --- Running ----------------------------------------------------------------
 
 void Report(const Scenario& scenario, const char* how, const Result& result) {
