@@ -180,9 +180,9 @@ struct Cut {
 class TieCost {
  public:
   // Mean comparisons of a search. From here on a block is collision-heavy: it
-  // pays to look for better discriminators, and where there are none, a search
-  // by labels, of four or five comparisons, is cheaper. (A new block is half
-  // full: what ties now doubles before it is split again.)
+  // pays to look for better discriminators. Where there are none, a new block
+  // gets labels, which take four or five comparisons: it is half full, and what
+  // ties now doubles before it is split again.
   static constexpr int kCollisionHeavy = 4;
   // A new block's own discriminators are to be better than that; those of a
   // block that is born empty, for the keys of the full one beside it.

@@ -208,14 +208,14 @@ uint32_t MovedSlots(const Ordering& ordering, int level, const Words& words,
   return moved;
 }
 
-BlockState StateOf(const Ordering& ordering, int level, const Words& words,
+BlockState StateOf(const Ordering& ordering, const Words& words,
                    uint64_t next) {
   const uint32_t reaching = SlotsReaching(words, DiscOf(next));
   if (reaching == 0) return {next, Block::kSlots};
   const int lowest = __builtin_ctz(reaching);
   if (IsEmpty(words.slot[lowest])) return {next, lowest};
-  const uint32_t open = SlotsWithDisc(words, kEmptyDisc) |
-                        MovedSlots(ordering, level, words, next);
+  const uint32_t open =
+      SlotsWithDisc(words, kEmptyDisc) | MovedSlots(ordering, 0, words, next);
   return {next, open == 0 ? Block::kSlots : __builtin_ctz(open)};
 }
 

@@ -64,7 +64,7 @@ struct Visit {
   uint64_t next = kNoNext;
   bool by_digest = false;  // the search used `disc`
   uint32_t disc = 0;
-  alignas(64) Words words;  // but where a saved order was searched
+  alignas(64) Words words;  // not set where a saved order was searched
   Nearest nearest;          // to the ties of `disc`, where it was used
   Neighbours neighbours;
 };
@@ -93,10 +93,9 @@ struct BlockState {
              // the next insert takes; kSlots: none
 };
 
-// The state that words show.
+// The state of a leaf that words show.
 // REQUIRES: `next` was the same before and after they were loaded
-BlockState StateOf(const Ordering& ordering, int level, const Words& words,
-                   uint64_t next);
+BlockState StateOf(const Ordering& ordering, const Words& words, uint64_t next);
 
 // The search of one key, block by block. `ordering` and `key` outlive it.
 //

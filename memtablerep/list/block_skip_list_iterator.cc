@@ -63,7 +63,7 @@ void BlockSkipList::Iterator::Load(const Block* block) {
   } else {
     const Ordering ordering = list_->CurrentOrdering();
     SortView(ordering);
-    state = StateOf(ordering, 0, words, next);
+    state = StateOf(ordering, words, next);
     if (sought_) saved->Save(words, state, view_.order);
   }
   const bool open = state.open < Block::kSlots;
@@ -217,6 +217,7 @@ void BlockSkipList::Iterator::FindSiblings() {
     const uint64_t word = probe.neighbours().predecessor;
     if (!IsEmpty(word) &&
         (!ordering.checks() || CompareWord(ordering, 1, word, key) < 0)) {
+      // The visit may have searched a saved order, without a copy of the words.
       LoadWords(*at, &siblings_.words);
       Sort(ordering, 1, &siblings_);
       sibling_ = siblings_.count() - 1;

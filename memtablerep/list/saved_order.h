@@ -22,9 +22,9 @@
 //
 // Which order is saved. That of any view. One that was torn, and shows an
 // insert without the one before it, has the name of a state that had ended when
-// it was taken: who loads its order finds the open slot filled. Where the open
-// slot holds an entry that has moved, none is saved: nobody would take it
-// before the slot is cleared.
+// it was taken: who loads its order finds the open slot filled, or `next`
+// changed. Where the open slot holds an entry that has moved, none is saved:
+// nobody would take it before the slot is cleared.
 //
 // Thread safety: any number of threads. A sequence lock for which nobody waits:
 // who meets another's save does without. Its memory orders:
@@ -57,11 +57,13 @@ class PackedOrder {
   int count() const { return static_cast<int>(words_[1] >> 59); }
   int slot(int i) const {
     const int word = std::min(i / 8, kWords - 1);
-    return static_cast<int>(words_[word] >> kSlotBits * (i - 8 * word) & 31);
+    return static_cast<int>(words_[word] >> 5 * (i - 8 * word) & 31);
   }
+  // The lowest slot that was open; Block::kSlots: none.
+  int open() const { return static_cast<int>(words_[1] >> 54 & 31); }
 
-  // Whether the slot that was open, if there was one, still is: of the block,
-  // or in a view of it. All were loaded after the order.
+  // Whether that slot is still empty, in the block or in a view of it.
+  // REQUIRES: the view was taken after the order was loaded
   bool IsTrueOf(const Block& block) const {
     return open() == Block::kSlots ||
            IsEmpty(block.slots[open()].LoadAcquire());
@@ -69,7 +71,6 @@ class PackedOrder {
   bool IsTrueOf(const Words& words) const {
     return open() == Block::kSlots || IsEmpty(words.slot[open()]);
   }
-  int open() const { return static_cast<int>(words_[1] >> 54 & 31); }
 
   // Sets count, slots and ties (none is left to be ordered) of `order`.
   void Unpack(SlotOrder* order) const;
@@ -83,7 +84,6 @@ class PackedOrder {
   //        1   slots 8 to 15 | 14 more bits | open slot | count
   //        2   slots 16 to 27 | the last 4 bits
   static constexpr int kWords = 3;
-  static constexpr int kSlotBits = 5;
 
   void Pack(const BlockState& state, const SlotOrder& order);
   uint64_t neighbour() const;

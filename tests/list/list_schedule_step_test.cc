@@ -29,7 +29,9 @@ namespace fastskip {
 namespace test {
 namespace {
 
+using schedule::Keys;
 using schedule::ListProgram;
+using schedule::operator+;
 using schedule::Result;
 using schedule::Scenario;
 
@@ -319,8 +321,7 @@ TEST_P(BytewiseScheduleTest, ScansOnASavedOrder) {
   RunAll(Plain("ScansOnASavedOrder", {103, 105}, {"i102 i101", ">103 >103"}));
 }
 
-// A view that was begun before an insert meets the order of the block behind
-// it.
+// A view from before an insert meets the order of the block behind it.
 TEST_P(BytewiseScheduleTest, OlderViewThanASavedOrder) {
   RunAll(
       Plain("OlderViewThanASavedOrder", {103, 105}, {"i104", ">103", ">103"}));

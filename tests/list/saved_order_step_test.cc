@@ -134,7 +134,7 @@ class OrderProgram : public schedule::Program {
       order.Unpack(&view.order);
       ++taken_;
     } else {
-      const BlockState state = StateOf(ordering_, 0, view.words, next);
+      const BlockState state = StateOf(ordering_, view.words, next);
       Sort(ordering_, 0, &view);
       view.order.count -=
           __builtin_popcount(MovedSlots(ordering_, 0, view.words, next));

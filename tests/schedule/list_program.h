@@ -141,5 +141,18 @@ class ListProgram : public Program {
   uint64_t failed_inserts_ = 0;
 };
 
+// `count` keys from `from` on, `stride` apart.
+inline std::vector<int> Keys(int from, int count, int stride) {
+  std::vector<int> keys;
+  for (int i = 0; i < count; ++i) keys.push_back(from + i * stride);
+  return keys;
+}
+
+inline std::vector<int> operator+(std::vector<int> a,
+                                  const std::vector<int>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
 }  // namespace schedule
 }  // namespace fastskip
